@@ -51,6 +51,9 @@ _DETAILS = (
     Code("130400", "DCM", "Geometric purpose of region"),
 )
 Coded = tuple[str, str]
+# Titles of key object selections (CID 7010) by which images are not to be read: for their quality,
+# for the patient's safety, of another order. That an object has been kept long enough is no such.
+_REJECTIONS = frozenset({("113001", "DCM"), ("113037", "DCM"), ("113038", "DCM")})
 # What pydicom and the functions below raise on a report that is damaged or not formed as one.
 UNREADABLE = (
     ArithmeticError,
@@ -149,6 +152,11 @@ def evidence_of(report: Dataset) -> tuple[str, ...]:
         *_references(report, "CurrentRequestedProcedureEvidenceSequence"),
         *_references(report, "PertinentOtherEvidenceSequence"),
     )
+
+
+def rejected_objects(selection: Dataset) -> tuple[str, ...]:
+    """Return the SOP Instance UIDs that a key object selection rejects; none where it does not."""
+    return evidence_of(selection) if _name(selection) in _REJECTIONS else ()
 
 
 def _references(report: Dataset, keyword: str) -> Iterator[str]:

@@ -15,11 +15,16 @@ from pydicom.tag import Tag
 
 from ai_engine.prediction import RemarkKind
 from ai_engine.preprocessing.patient_context import ages_differ, is_unborn
+from ai_engine.preprocessing.presentation_intent import FOR_PROCESSING, presentation_intent
 from ai_engine.preprocessing.view_position import FRONTAL_VIEWS, view_named
 
 DERIVED = (
     "The header says that the image is no plain exposure ({what}). What the model says of it was "
     "not measured on such images."
+)
+RAW = (
+    "The header says that the image is for processing, as the detector made it, and not for "
+    "reading. What the model says of it was not measured on such images."
 )
 ON_A_SIDE = (
     "The header says that the patient lies on a side (decubitus). What the model says of it was "
@@ -41,6 +46,7 @@ AN_ANIMAL = (
 )
 AGES = "Patient's Age and the birth date contradict each other; neither was used."
 
+_REJECTED = "rejected by its sender"
 _KINDS: Mapping[str, str] = MappingProxyType(
     {
         "bones suppressed": r"bone\W?supp|bonesup|softvue|clearread|\brib supp",
@@ -50,7 +56,7 @@ _KINDS: Mapping[str, str] = MappingProxyType(
         "several pictures in one": r"collage|stitched|stitching|composed|\bmontage\b",
         "marks of a program": r"\bai result|with overlay",
         "a screen capture": r"screen.?(save|shot|capture)|\bscreenshot",
-        "rejected by its sender": r"\brejected (image|exposure)\b|\bdiscarded\b",
+        _REJECTED: r"\brejected (image|exposure)\b|\bdiscarded\b",
         "for quality control": (
             r"\bqa\b|\bqc\b|quality.?control|\bphantom\b(?! pain)|\btest image\b"
         ),
@@ -65,7 +71,7 @@ _MADE: Mapping[str, str] = MappingProxyType(
         "dual energy": r"\bdes\b",
         "several pictures in one": r"stitch|compos|mosaic",
         "marks of a program": r"\bcad\b|overlay",
-        "rejected by its sender": r"\breject|\berror\b|\bdiscard",
+        _REJECTED: r"\breject|\berror\b|\bdiscard",
     }
 )
 _SIDE = re.compile(r"\b(lld|rld|lldec|rldec|decub\w*|dekub\w*|dec|liegend seite)\b")
@@ -104,17 +110,14 @@ _DIRECTIONS = re.compile(r"[LRAPHF]{1,3}\\[LRAPHF]{1,3}")
 
 def unusual(dataset: Dataset) -> Iterator[tuple[RemarkKind, str]]:
     """Yield what a reader must know of an image by its header, each a kind and a sentence."""
-    said = " ".join(_text(dataset, keyword) for keyword in _SAID_IN).casefold().replace("_", " ")
-    made = _text(dataset, "ImageType").casefold().replace("_", " ")
-    found = [
-        what
-        for what, words in _KINDS.items()
-        if re.search(words, said) or (what in _MADE and re.search(_MADE[what], made))
-    ]
-    if not found and _text(dataset, "QualityControlImage").strip().upper() == "YES":
+    found = _kinds(dataset)
+    if not found and _is_for_quality_control(dataset):
         found = ["for quality control"]
     if found:
         yield RemarkKind.UNLIKE_TRAINING, DERIVED.format(what=", ".join(found))
+    intent = _text(dataset, "PresentationIntentType")
+    if presentation_intent(_text(dataset, "SOPClassUID"), intent) == FOR_PROCESSING:
+        yield RemarkKind.UNLIKE_TRAINING, RAW
     view = _plain(_text(dataset, "ViewPosition"))
     described = _plain(" / ".join(_text(dataset, each) for each in _DESCRIBED_IN))
     described = " / ".join([described, *map(_plain, _meanings(dataset))])
@@ -133,6 +136,26 @@ def unusual(dataset: Dataset) -> Iterator[tuple[RemarkKind, str]]:
         yield RemarkKind.HEADER_VALUES, UNBORN
     if _ANIMALS.search(f"{described} / {_plain(_text(dataset, 'StudyDescription'))}"):
         yield RemarkKind.UNLIKE_TRAINING, AN_ANIMAL
+
+
+def is_rejected(dataset: Dataset) -> bool:
+    """Whether a header says that its image was rejected, or is one for quality control."""
+    return _REJECTED in _kinds(dataset) or _is_for_quality_control(dataset)
+
+
+def _kinds(dataset: Dataset) -> list[str]:
+    """What other than a plain exposure a header says that its image is."""
+    said = " ".join(_text(dataset, keyword) for keyword in _SAID_IN).casefold().replace("_", " ")
+    made = _text(dataset, "ImageType").casefold().replace("_", " ")
+    return [
+        what
+        for what, words in _KINDS.items()
+        if re.search(words, said) or (what in _MADE and re.search(_MADE[what], made))
+    ]
+
+
+def _is_for_quality_control(dataset: Dataset) -> bool:
+    return _text(dataset, "QualityControlImage").strip().upper() == "YES"
 
 
 def _meanings(dataset: Dataset) -> Iterator[str]:

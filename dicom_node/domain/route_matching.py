@@ -1,7 +1,7 @@
 """Which routes want what of a study, and why none does."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck, Route, TagDoubt, Verdict
@@ -35,6 +35,15 @@ def matching_routes(
     present = tuple(instances)
     matches = (_match(route, present, looks or {}) for route in routes)
     return tuple(match for match in matches if match.sop_instance_uids)
+
+
+def without_rejected(match: RouteMatch, rejected: frozenset[str]) -> RouteMatch:
+    """Leave out what was rejected, where something valid remains."""
+    valid = tuple(uid for uid in match.sop_instance_uids if uid not in rejected)
+    if not valid:
+        return match
+    doubts = tuple(each for each in match.doubts if each.sop_instance_uid not in rejected)
+    return replace(match, sop_instance_uids=valid, doubts=doubts)
 
 
 def kept_out_by_pixels(

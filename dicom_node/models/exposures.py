@@ -8,27 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydicom import Dataset
-from pydicom.uid import (
-    UID,
-    DigitalIntraOralXRayImageStorageForProcessing,
-    DigitalMammographyXRayImageStorageForProcessing,
-    DigitalXRayImageStorageForProcessing,
-)
 
 from ai_engine.prediction import Remark, RemarkKind
 from ai_engine.preprocessing.header_values import word
+from ai_engine.preprocessing.presentation_intent import (
+    FOR_PRESENTATION,
+    FOR_PROCESSING,
+    presentation_intent,
+)
 from dicom_node.domain.instance import ReceivedInstance
 
 Header = Callable[[ReceivedInstance], Dataset]
 
-_RAW_CLASSES: frozenset[UID] = frozenset(
-    {
-        DigitalIntraOralXRayImageStorageForProcessing,
-        DigitalMammographyXRayImageStorageForProcessing,
-        DigitalXRayImageStorageForProcessing,
-    }
-)
-_RAW, _SHOWN = "FOR PROCESSING", "FOR PRESENTATION"
 _TIMES = (("AcquisitionDate", "AcquisitionTime"), ("AcquisitionDateTime",))
 _DETAIL = (
     "This image is for processing; another one of the same exposure is for presentation, and that "
@@ -66,8 +57,8 @@ def exposures_of(instances: Sequence[ReceivedInstance], header: Header) -> Expos
     header
         Reads an instance's attributes; asked only where a study has both kinds.
     """
-    raw = [each for each in instances if _intent(each) == _RAW]
-    shown = [each for each in instances if _intent(each) == _SHOWN]
+    raw = [each for each in instances if _intent(each) == FOR_PROCESSING]
+    shown = [each for each in instances if _intent(each) == FOR_PRESENTATION]
     if not raw or not shown:
         return Exposures(analysed=tuple(instances))
     headers = {each.sop_instance_uid: header(each) for each in (*raw, *shown)}
@@ -80,9 +71,7 @@ def exposures_of(instances: Sequence[ReceivedInstance], header: Header) -> Expos
 
 
 def _intent(instance: ReceivedInstance) -> str:
-    if instance.sop_class_uid in _RAW_CLASSES:
-        return _RAW
-    return " ".join((instance.header.presentation_intent or "").upper().split())
+    return presentation_intent(instance.sop_class_uid, instance.header.presentation_intent)
 
 
 def _is_same(

@@ -20,6 +20,7 @@ from dicom_node.workflow.analysis.infer import Inference
 from dicom_node.workflow.analysis.patients import Patients
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
+from dicom_node.workflow.analysis.set_aside import RejectedImages
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.analysis.watch import DeviceWatch
 from dicom_node.workflow.delivery.plan import Planning
@@ -47,6 +48,7 @@ def make_corridor(
     """Return the stages, wired."""
     context = functools.partial(evidence_context, settings)
     orders = orders_of(settings, repositories)
+    rejected = RejectedImages(repositories.objects).among
     return Corridor(
         completion=Completion(
             index=repositories.index,
@@ -70,6 +72,7 @@ def make_corridor(
             clock=utc_now,
             identity=routing_of(settings),
             tells_unrouted=settings.evidence.report_unrouted,
+            rejected=rejected,
         ),
         inference=Inference(
             index=repositories.index,
@@ -81,6 +84,8 @@ def make_corridor(
             announced=repositories.announcements.announced,
             orders=orders,
             beside=giving_of(settings, repositories, around.models, around.fetching).predict,
+            routes=around.routes,
+            rejected=rejected,
         ),
         reporting=Reporting(
             index=repositories.index,

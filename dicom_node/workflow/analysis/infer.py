@@ -12,12 +12,20 @@ from dicom_node.domain.header_words import contradiction_of
 from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.performed_step import NOTHING_ANNOUNCED, Announced
+from dicom_node.domain.route import Route
 from dicom_node.errors import AwayError, NodeError
 from dicom_node.workflow.analysis.completeness import (
     signs_of_incompleteness,
     signs_of_reports,
 )
 from dicom_node.workflow.analysis.orders import FindsOrders, NoOrders, order_remark
+from dicom_node.workflow.analysis.patients import without_own
+from dicom_node.workflow.analysis.set_aside import (
+    FindsRejected,
+    nothing_rejected,
+    rejected_alone,
+    set_aside,
+)
 from dicom_node.workflow.analysis.watch import DeviceWatch, with_refusals
 from dicom_node.workflow.ports import Clock, Models, ResultStore, StudyStore
 from sr_templates.percent import percent
@@ -68,15 +76,20 @@ class Inference:
         announced: Callable[[str], Announced] = lambda _study: NOTHING_ANNOUNCED,
         orders: FindsOrders | None = None,
         beside: PredictsBeside = _nothing_beside,
+        routes: Callable[[], tuple[Route, ...]] = tuple,
+        rejected: FindsRejected = nothing_rejected,
     ) -> None:
         """Keep the parts.
 
+        ``routes`` and ``rejected`` say why images of a study were given to no model.
         ``beside`` asks a model that wants the patient's earlier images too.
         ``archive`` is the AE title that missing images are fetched from; ``announced`` says what
         others have said of a study.
         """
         self._announced = announced
         self._beside = beside
+        self._routes = routes
+        self._rejected = rejected
         self._orders = orders or NoOrders()
         self._index = index
         self._results = results
@@ -137,12 +150,27 @@ class Inference:
             prediction = self._models.predict(job.model, admitted)
         told = with_refusals(prediction, refused)
         remarked = with_remarks(told, job, instances, self._archive)
-        return replace(remarked, remarks=(*remarked.remarks, *self._incomplete(job)))
+        study = without_own(self._index.instances(job.study_instance_uid), self._results)
+        whole = self._with_set_aside(remarked, job, study)
+        return replace(whole, remarks=(*whole.remarks, *self._incomplete(job, study)))
 
-    def _incomplete(self, job: Job) -> Iterator[Remark]:
-        study = self._index.instances(job.study_instance_uid)
-        own = self._results.own_objects(tuple(each.sop_instance_uid for each in study))
-        others = [each for each in study if each.sop_instance_uid not in own]
+    def _with_set_aside(
+        self, prediction: Result, job: Job, study: Sequence[ReceivedInstance]
+    ) -> Result:
+        """Say which radiographs of the study were not analysed beside those that were, and why.
+
+        Where it names several patients, others may be another one's: they are not spoken of.
+        """
+        if not isinstance(prediction, Prediction) or not prediction.images:
+            return prediction
+        rejected = self._rejected(study)
+        remarks = (*prediction.remarks, *rejected_alone(prediction.analysed, rejected))
+        if job.decision is not None:
+            return replace(prediction, remarks=remarks)
+        refusals = set_aside(job, study, self._routes(), rejected)
+        return replace(prediction, remarks=remarks, refusals=(*prediction.refusals, *refusals))
+
+    def _incomplete(self, job: Job, others: Sequence[ReceivedInstance]) -> Iterator[Remark]:
         yield from signs_of_incompleteness(others, job.sop_instance_uids)
         order = self._orders.find(job.study_instance_uid, others)
         if order is not None and job.sop_instance_uids:
@@ -276,6 +304,20 @@ def _contradicting(
 
 def _disagreement(sop_instance_uid: str, detail: str) -> Remark:
     return Remark(kind=RemarkKind.TAGS_DISAGREE, sop_instance_uid=sop_instance_uid, detail=detail)
+
+
+def told_instances(index: StudyStore, job: Job, prediction: Result) -> tuple[ReceivedInstance, ...]:
+    """Return the instances that a result speaks of: its job's, and those that no model was given.
+
+    The job's stand first: patient and study are taken from there.
+    """
+    named = prediction.refused if isinstance(prediction, Prediction) else frozenset()
+    beside = named.difference(job.sop_instance_uids)
+    others = index.instances(job.study_instance_uid) if beside else ()
+    return (
+        *job_instances(index, job),
+        *(each for each in others if each.sop_instance_uid in beside),
+    )
 
 
 def job_instances(index: StudyStore, job: Job) -> tuple[ReceivedInstance, ...]:

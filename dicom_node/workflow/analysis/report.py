@@ -19,7 +19,7 @@ from dicom_node.workflow.analysis.evidence_order import (
     MadeEvidence,
     Replaced,
 )
-from dicom_node.workflow.analysis.infer import Analysis, job_instances
+from dicom_node.workflow.analysis.infer import Analysis, job_instances, told_instances
 from dicom_node.workflow.analysis.orders import FindsOrders, NoOrders
 from dicom_node.workflow.analysis.patients import UNDECIDED, several_patients
 from dicom_node.workflow.analysis.unrouted import BROKE_OFF, as_routing, broken_off, no_model
@@ -173,7 +173,7 @@ class Reporting:
         return EvidenceOrder(
             job=job,
             prediction=analysis.prediction,
-            instances=decided_first(job, job_instances(self._index, job)),
+            instances=decided_first(job, told_instances(self._index, job, analysis.prediction)),
             context=self._context(analysis.made_at),
             wanted=self._wanted(job),
             earlier=earlier,

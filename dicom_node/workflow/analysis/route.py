@@ -17,10 +17,12 @@ from dicom_node.domain.route_matching import (
     matching_routes,
     refusal_of,
     told_refusal_of,
+    without_rejected,
 )
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import AwayError, NodeError
 from dicom_node.workflow.analysis.patients import Owned, Patients, undecided_job, without_own
+from dicom_node.workflow.analysis.set_aside import FindsRejected, nothing_rejected
 from dicom_node.workflow.analysis.unrouted import broken_off_job, kept_out_job, unrouted_job
 from dicom_node.workflow.ports import AeTitles, Clock, Models, ResultStore, StudyStore
 
@@ -104,6 +106,7 @@ class Routing:
         clock: Clock,
         identity: ModelIdentity,
         tells_unrouted: bool = True,
+        rejected: FindsRejected = nothing_rejected,
     ) -> None:
         """Keep the parts.
 
@@ -115,7 +118,10 @@ class Routing:
             Who says, in the PACS, that and why a study has no result.
         tells_unrouted
             Whether it is said there that no route wants a study.
+        rejected
+            Says which images were rejected: they are left out where valid ones are there.
         """
+        self._rejected = rejected
         self._patients = patients
         self._identity = identity
         self._tells_unrouted = tells_unrouted
@@ -147,7 +153,10 @@ class Routing:
     ) -> Routed:
         routes = self._routes()
         looks = self._looks(routes, instances)
-        matches = matching_routes(routes, instances, looks)
+        rejected = self._rejected(instances)
+        matches = tuple(
+            without_rejected(match, rejected) for match in matching_routes(routes, instances, looks)
+        )
         jobs = merged(
             replace(self._job(study, match, instances), decision=decision) for match in matches
         )

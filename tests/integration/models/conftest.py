@@ -104,9 +104,10 @@ def started(engine: sa.Engine, tmp_path: Path) -> Started:
         settings = NodeSettings.model_validate({"data_dir": data, "inference": {"threads": 1}})
         host = ModelHost(settings, config, works.objects)
         works.look_with(host)
-        works.corridor.routing._routes = lambda: (
-            Route(name="trial", model=card.name, modalities=frozenset({"DX"})),
-        )
+        wanted = {"modalities": frozenset({"DX"}), "views": frozenset({"PA", "AP"})}
+        routes = (Route(name="trial", model=card.name, **wanted),)
+        works.corridor.routing._routes = lambda: routes
+        works.corridor.inference._routes = lambda: routes
         return Trial(works=works, folder=tmp_path)
 
     return start

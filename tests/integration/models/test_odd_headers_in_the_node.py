@@ -9,6 +9,7 @@ from pydicom.uid import DigitalXRayImageStorageForProcessing
 
 from ai_engine.kinds.testing import write_box_model
 from ai_engine.prediction import RefusalReason, RemarkKind
+from ai_engine.preprocessing.unusual import RAW
 from sr_templates.codes import REFUSAL_REASONS, REMARKS
 from sr_templates.evidence_kind import EvidenceKind
 from tests.integration.models.conftest import Started
@@ -126,4 +127,34 @@ def test_of_one_exposure_the_image_for_presentation_is_analysed(started: Started
     assert dciodvfy_errors(Path(made[EvidenceKind.SR][0])) == []
     assert REMARKS[RemarkKind.FOR_PROCESSING].value in _codes(report)
     assert "1 image analysed" in _texts(report)
+    assert len(made[EvidenceKind.SC]) == 1
+
+
+def test_an_image_for_processing_alone_is_analysed_and_called_so(started: Started) -> None:
+    trial = started(lambda folder: write_box_model(folder, BOXES, SCORES))
+    trial.wanting()
+    raw = chest()
+    raw.PresentationIntentType = "FOR PROCESSING"
+    trial.send(raw)
+    made = trial.evidence(trial.analyse())
+    report = pydicom.dcmread(made[EvidenceKind.SR][0])
+    assert dciodvfy_errors(Path(made[EvidenceKind.SR][0])) == []
+    assert REMARKS[RemarkKind.UNLIKE_TRAINING].value in _codes(report)
+    assert RAW in _texts(report)
+
+
+def test_a_lateral_image_beside_the_analysed_one_stands_in_a_valid_report(started: Started) -> None:
+    trial = started(lambda folder: write_box_model(folder, BOXES, SCORES))
+    trial.wanting()
+    frontal, lateral = chest(), chest()
+    lateral.SOPInstanceUID = lateral.file_meta.MediaStorageSOPInstanceUID = "2.25.4"
+    lateral.ViewPosition = "LL"
+    trial.send(frontal)
+    trial.send(lateral)
+    made = trial.evidence(trial.analyse())
+    for path in (path for paths in made.values() for path in paths):
+        assert dciodvfy_errors(path) == []
+    report = pydicom.dcmread(made[EvidenceKind.SR][0])
+    assert REFUSAL_REASONS[RefusalReason.NO_IMAGE_MODEL].value in _codes(report)
+    assert "1 image analysed, 1 image not analysed" in _texts(report)
     assert len(made[EvidenceKind.SC]) == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydicom import Dataset, dcmread, dcmwrite
+from pydicom.uid import DigitalXRayImageStorageForProcessing
 
 from ai_engine.errors import ImageRefusedError
 from ai_engine.kinds.limits import age_remarks
@@ -20,6 +21,7 @@ from ai_engine.preprocessing.unusual import (
     AGES,
     AN_ANIMAL,
     ON_A_SIDE,
+    RAW,
     TILTED,
     TURNED,
     UNBORN,
@@ -41,6 +43,22 @@ def _said(change: Change) -> list[tuple[RemarkKind, str]]:
 def test_nothing_is_said_of_a_usual_radiograph() -> None:
     assert _said(lambda _dataset: None) == []
     assert header_remarks([read_radiograph(chest())]) == ()
+
+
+@pytest.mark.parametrize(
+    ("keyword", "text"),
+    [
+        ("PresentationIntentType", "FOR PROCESSING"),
+        ("PresentationIntentType", "for  processing "),
+        ("SOPClassUID", DigitalXRayImageStorageForProcessing),
+    ],
+)
+def test_an_image_as_the_detector_made_it_is_called_so(keyword: str, text: str) -> None:
+    assert _said(put(keyword, text)) == [(RemarkKind.UNLIKE_TRAINING, RAW)]
+
+
+def test_an_image_for_presentation_is_a_usual_one() -> None:
+    assert _said(put("PresentationIntentType", "FOR PRESENTATION")) == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pydicom.uid import DigitalXRayImageStorageForProcessing
 from ai_engine.prediction import RemarkKind
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.models.exposures import Exposures, exposures_of
+from sr_templates.language.language import LanguageCode, result_language
 from tests.unit.builders import an_instance
 
 RAW, SHOWN, OTHER = "1.1", "1.2", "1.3"
@@ -45,6 +46,12 @@ def test_the_only_two_of_a_view_are_one_exposure() -> None:
     assert [each.sop_instance_uid for each in found.analysed] == [SHOWN]
     (remark,) = found.remarks
     assert (remark.kind, remark.sop_instance_uid) == (RemarkKind.FOR_PROCESSING, RAW)
+
+
+@pytest.mark.parametrize("language", [each for each in LanguageCode if each != "en"])
+def test_what_is_said_of_the_raw_image_is_said_in_every_language(language: LanguageCode) -> None:
+    (remark,) = _exposures(raw(), shown()).remarks
+    assert result_language(language).said(remark.detail) != remark.detail
 
 
 def test_the_sop_class_says_so_too() -> None:

@@ -42,6 +42,7 @@ from dicom_node.workflow.analysis.make_evidence import EvidenceMaking, Images, N
 from dicom_node.workflow.analysis.patients import Patients
 from dicom_node.workflow.analysis.report import Reporting
 from dicom_node.workflow.analysis.route import Routing
+from dicom_node.workflow.analysis.set_aside import RejectedImages
 from dicom_node.workflow.analysis.slots import Slots
 from dicom_node.workflow.analysis.unrouted import routing_identity
 from dicom_node.workflow.analysis.watch import DeviceWatch
@@ -100,6 +101,7 @@ class Works:
         self.patient_decisions = PatientDecisionStore(engine)
         self.patients = Patients(decisions=self.patient_decisions, results=self.hotbase)
         repositories = {"index": self.index, "results": self.hotbase, "clock": self.clock}
+        rejected = RejectedImages(self.objects).among
         self.corridor = Corridor(
             completion=Completion(
                 **repositories, ae_titles=ae_titles, is_carried=lambda _: False, patience=30
@@ -111,9 +113,14 @@ class Works:
                 patients=self.patients,
                 models=self.models,
                 identity=ROUTING_IDENTITY,
+                rejected=rejected,
             ),
             inference=Inference(
-                **repositories, models=self.models, watch=DeviceWatch(self.observations)
+                **repositories,
+                models=self.models,
+                watch=DeviceWatch(self.observations),
+                routes=lambda: (CHEST,),
+                rejected=rejected,
             ),
             reporting=Reporting(
                 **repositories,
@@ -206,7 +213,7 @@ class Works:
         self.corridor.reporting._maker = maker
 
     def receive(
-        self, uid: str, spoil: Callable[[bytes], bytes] = lambda data: data, **changes: str
+        self, uid: str, spoil: Callable[[bytes], bytes] = lambda data: data, **changes: Any
     ) -> None:
         dataset = _radiograph(uid, **changes)
         stored = self.received.store(
@@ -246,7 +253,7 @@ def _context(made_at: datetime) -> EvidenceContext:
     )
 
 
-def _radiograph(uid: str, **changes: str) -> Dataset:
+def _radiograph(uid: str, **changes: Any) -> Dataset:
     dataset = Dataset()
     dataset.SOPClassUID = DigitalXRayImageStorageForPresentation
     dataset.SOPInstanceUID = uid
