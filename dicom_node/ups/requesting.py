@@ -21,11 +21,11 @@ def study_of(dataset: Dataset) -> str:
     Raises
     ------
     StepRefusedError
-        No study is named, or more than one.
+        No study is named, or more than one, or by what is no UID.
     """
-    named = {str(dataset.get("StudyInstanceUID") or "")}
+    named = {_study_in(dataset)}
     for keyword in ("InputInformationSequence", "ReferencedRequestSequence"):
-        named |= {str(each.get("StudyInstanceUID") or "") for each in dataset.get(keyword) or ()}
+        named |= {_study_in(each) for each in dataset.get(keyword) or ()}
     studies = named - {""}
     if not studies:
         raise StepRefusedError(UpsStatus.MISSING_ATTRIBUTE_VALUE, "no StudyInstanceUID is given")
@@ -33,7 +33,14 @@ def study_of(dataset: Dataset) -> str:
         raise StepRefusedError(
             UpsStatus.INVALID_ATTRIBUTE_VALUE, "more than one study: make a step for each"
         )
-    return studies.pop()
+    (study,) = studies
+    if not is_uid(study):  # no database is asked for it: PostgreSQL fails on a NUL
+        raise StepRefusedError(UpsStatus.INVALID_ATTRIBUTE_VALUE, "StudyInstanceUID is no UID")
+    return study
+
+
+def _study_in(dataset: Dataset) -> str:
+    return str(dataset.get("StudyInstanceUID") or "").strip(" \0")  # as it is padded (PS3.5 9.1)
 
 
 def kind_of(dataset: Dataset) -> StepKind:

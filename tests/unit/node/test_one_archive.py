@@ -17,6 +17,8 @@ from dicom_node.node.one_archive import require_one_archive
 from dicom_node.node.repositories import Repositories
 from tests.peers.process import free_port
 
+CONFIG = Path(__file__).resolve().parents[3] / "config"
+
 pytestmark = pytest.mark.peer
 
 
@@ -80,11 +82,9 @@ def test_a_node_that_finds_others_elsewhere_as_it_joins_them_leaves_nothing_behi
     settings = a_host(tmp_path / "b", empty_postgres).model_copy(
         update={"network": NetworkSettings(host="127.0.0.1", port=free_port(), receivers=1)}
     )
-    config = tmp_path / "config"
-    config.mkdir()
-    listening = Listening(settings, config)
+    listening = Listening(settings, CONFIG)
     listening.start()
-    node = Node(settings, config, listening)
+    node = Node(settings, CONFIG, listening)
     first = a_host(tmp_path / "a", empty_postgres, shared=tmp_path / "shared")
     is_at_work(first)
     with pytest.raises(ConflictError, match="give all hosts the same folder"):

@@ -21,6 +21,7 @@ from dicom_node.ups.codes import code_sequence
 from dicom_node.ups.errors import StepRefusedError
 from dicom_node.ups.fakes import FakeAnalyses, FakeSteps
 from dicom_node.ups.presentation import Station
+from dicom_node.ups.requesting import study_of
 from dicom_node.ups.service import ProcedureSteps
 from dicom_node.workflow.testing.fakes import FakeClock
 from dicom_node.workflow.testing.review_fakes import FakeReviewQueue, fake_details
@@ -260,6 +261,16 @@ def test_requests_that_lack_something_are_refused(
 ) -> None:
     request = a_request(STUDY, **changes)
     assert refusal(house.steps.create, "1.9.1", request, requester="PACS") == status
+
+
+@pytest.mark.filterwarnings("ignore:Invalid value for VR UI")
+def test_a_study_is_named_by_a_uid_padded_or_not_and_by_nothing_else() -> None:
+    """JSON can write a NUL, on which PostgreSQL would fail."""
+    assert study_of(a_request(f"{STUDY}\0")) == STUDY
+    for wrong in ("1.2.3\0.1", "1.2.\ud800", "study"):
+        with pytest.raises(StepRefusedError, match="is no UID") as refused:
+            study_of(a_request(wrong))
+        assert refused.value.status == UpsStatus.INVALID_ATTRIBUTE_VALUE
 
 
 @pytest.mark.parametrize("text", ["garbage", "20260102-20260103", "20261301"])
