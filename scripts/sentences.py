@@ -18,8 +18,8 @@ _WORDS = re.compile(r"[A-Za-z}][a-z}]*[,;:.]? \(?[A-Za-z{]")
 _WORD = re.compile(r"[A-Z][a-z]+(-[a-z]+)?")
 _COUNTED = re.compile(r"\{count\} [a-z]+")
 _LOUD = re.compile(r"[A-Z]{3,} [A-Z -]+ [A-Z ]+")
-# What a sentence never holds, and patterns, addresses, options and mark-up do.
-_TECHNICAL = re.compile(r"[\\^$<>\[\]|]|--|://|\w/\w+/|^[a-z_]+=|\{\w+\}-\{\w+\}-")
+# What a sentence never holds, and patterns, addresses, options, mark-up, Unicode's categories do.
+_TECHNICAL = re.compile(r"[\\^$<>\[\]|]|--|://|\w/\w+/|^[a-z_]+=|\{\w+\}-\{\w+\}-|^C[cfnos]$")
 _FORMAT = re.compile(r"\{(\w+):[^{}]*\}")
 _JOINT = re.compile(r"\{\w+\}[.,;:] |[.,;:] +|\{\w+\} *$")
 _CALLS = frozenset(

@@ -309,7 +309,9 @@ def _description(route: Route, instance: ReceivedInstance) -> Verdict:
     return Verdict(
         condition="description",
         holds=holds,
-        reason=f"description {'matches' if holds else 'matches none of'} the patterns",
+        reason="description matches the patterns"
+        if holds
+        else "description matches none of the patterns",
     )
 
 
@@ -330,27 +332,29 @@ def _one_of(condition: str, wanted: frozenset[str], value: str | None) -> Verdic
     if not wanted:
         return Verdict(condition=condition, holds=True, reason=f"any {condition}")
     present = (value or "").strip().upper()
-    holds = present in wanted
-    verb = "is" if holds else "is not one of"
-    listed = "wanted" if holds else ", ".join(sorted(wanted))
-    stated = f"the {condition}" if present else f"no {condition} is stated; it"
+    if present in wanted:
+        reason, told = f"{condition} {present} is wanted", f"the {condition} is wanted"
+        return Verdict(condition=condition, holds=True, reason=reason, told=told)
+    listed = ", ".join(sorted(wanted))
+    if not present:
+        told = f"no {condition} is stated; it is not one of {listed}"
+        reason = f"{condition} (none) is not one of {listed}"
+        return Verdict(condition=condition, holds=False, reason=reason, told=told)
     return Verdict(
         condition=condition,
-        holds=holds,
-        reason=f"{condition} {present or '(none)'} {verb} {listed}",
-        told=f"{stated} {verb} {listed}",
+        holds=False,
+        reason=f"{condition} {present} is not one of {listed}",
+        told=f"the {condition} is not one of {listed}",
     )
 
 
 def _like(condition: str, patterns: tuple[str, ...], value: str | None) -> Verdict:
     if not patterns:
         return Verdict(condition=condition, holds=True, reason=f"any {condition}")
-    holds = _globbed(value or "", patterns)
-    return Verdict(
-        condition=condition,
-        holds=holds,
-        reason=f"{condition} {'matches' if holds else 'matches none of'} {', '.join(patterns)}",
-    )
+    listed = ", ".join(patterns)
+    if _globbed(value or "", patterns):
+        return Verdict(condition=condition, holds=True, reason=f"{condition} matches {listed}")
+    return Verdict(condition=condition, holds=False, reason=f"{condition} matches none of {listed}")
 
 
 def _globbed(text: str, patterns: tuple[str, ...]) -> bool:

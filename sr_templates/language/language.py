@@ -141,6 +141,7 @@ class Language:
             or self._known(words, depth)
             or self._stopped(words, depth)
             or self._parts(words, _BETWEEN_SENTENCES.split(words), " ", depth)
+            or self._headed(words, depth)
             or self._parts(words, words.split("; "), "; ", depth)
             or self._cased(words, depth)
             or self._parts(words, words.split(": ", 1), ": ", depth)
@@ -207,6 +208,13 @@ class Language:
             found = self._known(first.upper() + rest, depth)
             return found and found[:1].lower() + found[1:]
         return None
+
+    def _headed(self, words: str, depth: int) -> str | None:
+        """One sentence of the node behind another: a reason, and what it is in detail."""
+        head, _, rest = words.partition(": ")
+        first = (self._known(head, depth) or self._cased(head, depth)) if rest else None
+        second = (self._known(rest, depth) or self._cased(rest, depth)) if first else None
+        return f"{first}: {second}" if first and second else None
 
     def _measured(self, words: str, depth: int) -> str | None:
         """Say something with its share behind it: ``Right lung 5.9 %``."""

@@ -70,6 +70,35 @@ def test_reasons_of_refusal_are_said(code: LanguageCode) -> None:
     assert "{" not in language.said(words)
 
 
+@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize(
+    ("reason", "detail"),
+    [
+        (RefusalReason.UNDECODABLE, "the file is damaged; send it again"),
+        (
+            RefusalReason.CONTRADICTORY,
+            "Pixel Data is shorter than its header says; send it again",
+        ),
+        (RefusalReason.NO_IMAGE_MODEL, "the route is for other views"),
+        (RefusalReason.NOT_FRONTAL_CHEST, "looks like: chest turned by 90 degrees"),
+        (RefusalReason.NO_MODEL, "chest: the view is not one of AP, PA"),
+    ],
+)
+def test_what_a_refusal_is_in_detail_is_said_too(
+    code: LanguageCode, reason: RefusalReason, detail: str
+) -> None:
+    said = result_language(code.value).said(f"{reason.value}: {detail}")
+    rest = detail.removeprefix("looks like: ").removeprefix("chest: the view ")
+    assert rest not in said
+    assert reason.value not in said
+
+
+@pytest.mark.parametrize("code", OTHERS)
+def test_an_uncertain_result_is_said_to_be_so(code: LanguageCode) -> None:
+    words = "Pneumonia: between 0.40 and 0.60 the result is uncertain, and this one is 0.50."
+    assert "uncertain" not in result_language(code.value).said(words)
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
