@@ -39,6 +39,11 @@ class Trial:
     study: str = ""
     folder: Path = Path()
 
+    def route(self, route: Route) -> None:
+        """Let this be the one route."""
+        self.works.corridor.routing._routes = lambda: (route,)
+        self.works.corridor.inference._routes = lambda: (route,)
+
     def send(self, dataset: Dataset) -> None:
         """Receive an object as a modality would send it."""
         self.study = dataset.StudyInstanceUID
@@ -104,11 +109,9 @@ def started(engine: sa.Engine, tmp_path: Path) -> Started:
         settings = NodeSettings.model_validate({"data_dir": data, "inference": {"threads": 1}})
         host = ModelHost(settings, config, works.objects)
         works.look_with(host)
-        wanted = {"modalities": frozenset({"DX"}), "views": frozenset({"PA", "AP"})}
-        routes = (Route(name="trial", model=card.name, **wanted),)
-        works.corridor.routing._routes = lambda: routes
-        works.corridor.inference._routes = lambda: routes
-        return Trial(works=works, folder=tmp_path)
+        trial = Trial(works=works, folder=tmp_path)
+        trial.route(Route(name="trial", model=card.name, modalities=frozenset({"DX"})))
+        return trial
 
     return start
 

@@ -1,5 +1,6 @@
 """Odd headers through the corridor: a result that says what was corrected, or a coded reason."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -146,6 +147,8 @@ def test_an_image_for_processing_alone_is_analysed_and_called_so(started: Starte
 def test_a_lateral_image_beside_the_analysed_one_stands_in_a_valid_report(started: Started) -> None:
     trial = started(lambda folder: write_box_model(folder, BOXES, SCORES))
     trial.wanting()
+    (route,) = trial.works.corridor.routing._routes()
+    trial.route(replace(route, views=frozenset({"PA", "AP"})))
     frontal, lateral = chest(), chest()
     lateral.SOPInstanceUID = lateral.file_meta.MediaStorageSOPInstanceUID = "2.25.4"
     lateral.ViewPosition = "LL"
