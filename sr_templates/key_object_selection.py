@@ -28,6 +28,7 @@ from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.instance import new_instance
 from sr_templates.overlay import WARNING
 from sr_templates.percent import percent
+from sr_templates.report_document import keep_apart
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import (
     check_identity,
@@ -233,4 +234,5 @@ def finish_selection(
     document.CurrentRequestedProcedureEvidenceSequence = hierarchical_references(instances)
     for element in root:
         document[element.tag] = element
+    keep_apart(document)
     declare(document, SourceAttributes(instances[0]).character_set)

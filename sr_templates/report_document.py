@@ -86,10 +86,10 @@ def complete_document(
     # The root content item is the object itself (PS3.3 C.17.3).
     for element in root:
         report[element.tag] = element
-    _part(report)
+    keep_apart(report)
 
 
-def _part(container: Dataset) -> None:
+def keep_apart(container: Dataset) -> None:
     """Say that the items of each container stand for themselves (PS3.3 C.17.3.2, SEPARATE).
 
     What is CONTINUOUS, viewers run together as one text, without the names of its items.
@@ -97,7 +97,7 @@ def _part(container: Dataset) -> None:
     if container.ValueType == "CONTAINER":
         container.ContinuityOfContent = "SEPARATE"
     for item in container.get("ContentSequence") or ():
-        _part(item)
+        keep_apart(item)
 
 
 def _continue_series(report: Dataset, predecessors: Sequence[Dataset]) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ai_engine.prediction import RefusalReason
 from dicom_node.domain.review.review import ReviewDetails
 
 
@@ -38,7 +39,8 @@ def _refusals(details: ReviewDetails) -> Iterator[RemarkLine]:
             title="not analysed",
             image=_number(details, each.sop_instance_uid),
             words=": ".join(part for part in (each.reason, each.detail) if part),
-            warns=True,
+            # A lateral beside a frontal image is no cause for alarm: no model was to look at it.
+            warns=each.reason != RefusalReason.NO_IMAGE_MODEL,
         )
 
 

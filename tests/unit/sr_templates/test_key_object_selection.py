@@ -80,6 +80,13 @@ def test_highdicom_reads_the_selection_and_resolves_it() -> None:
     assert again.resolve_reference(IMAGE) == (STUDY, f"{STUDY}.1", IMAGE)
 
 
+def test_each_statement_of_a_selection_is_shown_with_its_name() -> None:
+    (chosen,) = build_key_object_selection(a_prediction(), [a_source()], a_context())
+    rejection = build_rejection(results(), a_model(), a_context())
+    # What is CONTINUOUS, viewers write as one text without the names.
+    assert {chosen.ContinuityOfContent, rejection.ContinuityOfContent} == {"SEPARATE"}
+
+
 @pytest.mark.slow
 def test_the_same_inputs_give_the_same_documents_each_in_its_series() -> None:
     one, other = (

@@ -11,11 +11,13 @@ from pydicom.uid import CTImageStorage, KeyObjectSelectionDocumentStorage
 
 from ai_engine.prediction import RefusalReason
 from dicom_node.domain.route import Route
+from dicom_node.web.review.remarks import remark_lines
 from dicom_node.workflow.analysis.set_aside import REJECTED, REJECTED_ALONE
 from sr_templates.codes import REFUSAL_REASONS
 from sr_templates.impression import stated_impression
 from tests.unit.builders import STUDY
 from tests.unit.workflow.test_pipeline import CHEST, Works
+from tests.unit.workflow.test_review_corridor import ADA
 
 pytestmark = pytest.mark.slow
 
@@ -86,6 +88,17 @@ def test_a_lateral_beside_a_frontal_image_is_said_not_to_be_analysed(works: Work
     assert REFUSAL_REASONS[reason].value in text
     assert SECOND in text
     assert works.hotbase.held() == ()
+
+
+def test_a_reader_is_told_of_the_lateral_and_warned_of_the_rejected(works: Works) -> None:
+    works.receive(FIRST, ViewPosition="PA")
+    works.receive(SECOND, ViewPosition="LL")
+    works.receive("1.2.3.3", ViewPosition="PA", QualityControlImage="YES")
+    works.analyse()
+    (job,) = works.hotbase.jobs(STUDY)
+    lines = remark_lines(works.review_queue.open(job["job_id"], ADA))
+    told = {each.words.partition(": ")[2]: each.warns for each in lines}
+    assert told == {"the route is for other views": False, REJECTED: True}
 
 
 @pytest.mark.parametrize(
