@@ -17,12 +17,14 @@ AIR = -915.0
 """Hounsfield units below which there is lung or air; the per cent of it that is darkest, windpipe
 and air around the body among it; and what that stays below: -990 and less are usual."""
 
+MOSTLY = 0.5
 AROUND = 0.02
 LOWER_QUARTER = 25.0
 AIR_AROUND = -970.0
-"""Part of the image that air around the body takes where it is looked at; the per cent of it that
-is darkest, without blankets and the table; and what that stays below: -995 to -1018 in six scans of
-2 to 6 mm."""
+"""Part of the image's sides that is air, and of the image that air around the body takes, where it
+is looked at: where the sides cut the body off, what reaches them may be lung; the per cent of it
+that is darkest, without blankets and the table; and what that stays below: -995 to -1018 in six
+scans of 2 to 6 mm."""
 
 TISSUE = -300
 TISSUE_SHARE = 0.005
@@ -44,12 +46,13 @@ BONE = 700.0
 """Of the image, the per cent that no bone and no metal is in; and what that stays below."""
 
 STEP = 4.0
-NEIGHBOURS = (-200, 200)
+NEIGHBOURS = ((-200, -30), (-30, 200))
 FEWEST = 100
-LEAP = 50.0
-"""mm of the pixels on which slices are compared; Hounsfield units of tissue in one slice, most of
-which is tissue in the next; pixels of it below which nothing is said; and what their medians leap
-by at most: 19 in six scans of 2 to 6 mm, 28 where only every fourth slice is left."""
+LEAP = 30.0
+"""mm of the pixels on which slices are compared; Hounsfield units of fat and of what else is soft in
+one slice, most of which is the same in the next; pixels of each below which nothing is said of it;
+and what their medians leap by at most: 4 in six scans of 2 to 6 mm, and where only every second
+slice is left."""
 
 
 def require_air(grid: CoarseGrid) -> None:
@@ -81,7 +84,7 @@ def require_hounsfield(grid: CoarseGrid) -> None:
     seen = values[values > PADDING]
     if not len(seen):
         return
-    around = values[air_around(values < LUNG_WALL) & (values > PADDING)]
+    around = _around(values)
     tissue = seen[seen > TISSUE]
     detail = ""
     if _is_air_dense(seen[seen < LIGHT], around, values.size):
@@ -96,6 +99,18 @@ def require_hounsfield(grid: CoarseGrid) -> None:
         detail = "the tissue in the images is less dense than tissue; the rescale may be wrong"
     if detail:
         raise CtRefusedError(CtRefusalReason.NO_HOUNSFIELD_UNITS, detail)
+
+
+def _around(values: Hounsfield) -> Hounsfield:
+    """Air around the body; none where the image's sides cut the body off."""
+    known = values > PADDING
+    air = known & (values < LUNG_WALL)
+    sides = np.zeros_like(known)
+    sides[:, [0, -1]] = sides[:, :, [0, -1]] = True
+    sides &= known
+    if not sides.any() or air[sides].mean() < MOSTLY:
+        return values[:0].ravel()
+    return values[air_around(air)]
 
 
 def _is_air_dense(light: Hounsfield, around: Hounsfield, size: int) -> bool:
@@ -139,18 +154,24 @@ def require_one_scale(volume: CtVolume, first: int = 0) -> None:
 
 
 def _leap(one: Hounsfield, other: Hounsfield) -> float:
-    """By how much the tissue of one slice is denser in the next; of two estimates the smaller one.
+    """By how much tissue of one slice is denser in the next; of several estimates the smallest one.
 
-    What is tissue in one and lung or air in the other makes one of them large, a scale both.
+    What is tissue in one and lung or air in the other, or healthy in one and diseased in the other,
+    makes some of them large, or one denser and one less dense; a scale moves fat and muscle, there
+    and back, to the same side.
     """
-    there, back = _denser(one, other), _denser(other, one)
-    found = [*there, *(-each for each in back)]
+    found = []
+    for least, most in NEIGHBOURS:
+        found += _denser(one, other, least, most)
+        found += [-each for each in _denser(other, one, least, most)]
+    if min(found, default=0.0) < 0 < max(found, default=0.0):
+        return 0.0
     return min(found, key=abs, default=0.0)
 
 
-def _denser(one: Hounsfield, other: Hounsfield) -> tuple[float, ...]:
-    """By how much tissue of one slice is denser in the other; none where there is little."""
-    is_tissue = (one > NEIGHBOURS[0]) & (one < NEIGHBOURS[1])
+def _denser(one: Hounsfield, other: Hounsfield, least: int, most: int) -> tuple[float, ...]:
+    """By how much such tissue of one slice is denser in the other; none where there is little."""
+    is_tissue = (one > least) & (one < most)
     if np.count_nonzero(is_tissue) < FEWEST:
         return ()
     return (float(np.median(other[is_tissue]) - np.median(one[is_tissue])),)

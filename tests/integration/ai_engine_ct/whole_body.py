@@ -15,7 +15,7 @@ Plane = npt.NDArray[np.float64]
 
 NECK, HEAD, BELLY = 35, 90, 120
 """Slices of each."""
-GAS, STOOL, TISSUE, SPONGY, SKULL = -1000.0, -560.0, 40.0, 350.0, 900.0
+GAS, STOOL, FAT, TISSUE, SPONGY, SKULL = -1000.0, -560.0, -100.0, 40.0, 350.0, 900.0
 NOISE = 12.0
 
 
@@ -67,9 +67,10 @@ def _head(volume: CtVolume) -> list[Plane]:
         planes.append(canvas.plane)
     for _ in range(NECK):
         canvas = _Canvas(volume)
-        canvas.draw(TISSUE, (0, 0), (65, 65))
+        canvas.draw(FAT, (30, 0), (58, 75))
+        canvas.draw(TISSUE, (30, 0), (50, 60))
         canvas.draw(SPONGY, (40, 0), (14, 14))
-        canvas.draw(GAS, (-25, 0), (9, 9))
+        canvas.draw(GAS, (-10, 0), (9, 9))
         planes.append(canvas.plane)
     return planes
 
@@ -78,7 +79,8 @@ def _belly(volume: CtVolume) -> list[Plane]:
     planes = []
     for index in range(BELLY):
         canvas = _Canvas(volume)
-        canvas.draw(TISSUE, (0, 0), (105, 150))
+        canvas.draw(FAT, (0, 0), (105, 150))
+        canvas.draw(TISSUE, (0, 0), (85, 130))
         canvas.draw(SPONGY, (60, 0), (18, 20))
         if index < 25:
             canvas.draw(GAS, (-55, 60), (28, 45))  # the stomach

@@ -63,7 +63,7 @@ def test_a_scale_that_is_wrong_is_named_and_nothing_is_measured_on_it(
     assert said in error.detail
 
 
-@pytest.mark.parametrize("shift", [1024, 100, -100])
+@pytest.mark.parametrize("shift", [1024, 100, 40, -40, -100])
 @pytest.mark.parametrize(
     ("some", "after"),
     [(slice(MIDDLE, None), MIDDLE), (slice(MIDDLE, MIDDLE + 1), MIDDLE), (slice(0, None, 2), 1)],
