@@ -49,9 +49,9 @@ STEP = 4.0
 NEIGHBOURS = ((-200, -30), (-30, 200))
 FEWEST = 100
 LEAP = 30.0
-"""mm of the pixels on which slices are compared; Hounsfield units of fat and of what else is soft in
-one slice, most of which is the same in the next; pixels of each below which nothing is said of it;
-and what their medians leap by at most: 4 in six scans of 2 to 6 mm, and where only every second
+"""mm of the pixels on which slices are compared; Hounsfield units of fat and of what else is soft
+in one slice, most of which is the same in the next; pixels of each below which nothing is said of
+it; and what their medians leap by at most: 4 in six scans of 2 to 6 mm, and where only every second
 slice is left."""
 
 
@@ -160,7 +160,7 @@ def _leap(one: Hounsfield, other: Hounsfield) -> float:
     makes some of them large, or one denser and one less dense; a scale moves fat and muscle, there
     and back, to the same side.
     """
-    found = []
+    found: list[float] = []
     for least, most in NEIGHBOURS:
         found += _denser(one, other, least, most)
         found += [-each for each in _denser(other, one, least, most)]

@@ -324,7 +324,7 @@ def test_files_that_do_not_fit_are_named(identities: dict[str, Identity]) -> Non
 
 def test_a_destination_by_tls_needs_a_certificate_of_the_nodes_own() -> None:
     entity = ApplicationEntity(
-        title="PACS", host="127.0.0.1", port=2762, roles=frozenset({Role.PACS}), tls=True
+        title="PACS", host="127.0.0.1", port=2763, roles=frozenset({Role.PACS}), tls=True
     )
     with pytest.raises(ConfigurationError, match="has no certificate"):
         address_of(NodeSettings(), entity)
