@@ -4,15 +4,13 @@ import logging
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from ai_engine.result import Result
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.corridor.result_rows import result_rows
 from dicom_node.persistence.corridor.tables import (
     EVIDENCE,
     FINDINGS,
@@ -26,8 +24,10 @@ from dicom_node.persistence.corridor.tables import (
     SUBSTITUTES,
 )
 from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
-from dicom_node.workflow.written_values import UnreadableValueError, read_value, write_value
 from sr_templates.evidence_kind import EvidenceKind
+
+if TYPE_CHECKING:
+    from ai_engine.result import Result
 
 _LOG = logging.getLogger(__name__)
 _STUDIES_AT_ONCE = 500
@@ -101,28 +101,19 @@ class Hotbase:
         with self._read() as connection:
             return tuple(connection.scalars(query))
 
-    def keep_prediction(self, job_id: str, prediction: Result, *, at: datetime) -> None:
+    def keep_prediction(self, job_id: str, prediction: "Result", *, at: datetime) -> None:
         """Record findings, measurements and refusals, and the whole; repeating changes nothing."""
-        tag, value = write_value(prediction)
-        whole = {"job_id": job_id, "tag": tag, "value": value, "kept_at": at}
-        with self._engine.begin() as connection:
-            for table, rows in result_rows(job_id, prediction).items():
-                insert_or_replace(connection, table, rows)
-            insert_or_replace(connection, PREDICTIONS, [whole])
+        from dicom_node.persistence.corridor import kept_predictions  # noqa: PLC0415 - it says why
 
-    def prediction(self, job_id: str) -> Result | None:
+        with self._engine.begin() as connection:
+            kept_predictions.keep(connection, job_id, prediction, at=at)
+
+    def prediction(self, job_id: str) -> "Result | None":
         """Return what a job's model said; None where it is no longer kept, or cannot be read."""
-        query = sa.select(PREDICTIONS.c.tag, PREDICTIONS.c.value)
+        from dicom_node.persistence.corridor import kept_predictions  # noqa: PLC0415 - it says why
+
         with self._read() as connection:
-            row = connection.execute(query.where(PREDICTIONS.c.job_id == job_id)).one_or_none()
-        if row is None:
-            return None
-        try:
-            kept: Result = read_value(row.tag, row.value)
-        except UnreadableValueError as error:
-            _LOG.warning("prediction not read job=%s reason=%r", job_id, str(error))
-            return None
-        return kept
+            return kept_predictions.kept(connection, job_id)
 
     def forget_predictions(self, before: datetime) -> int:
         """Delete what models said, kept before a moment, but not the figures of it."""

@@ -52,7 +52,7 @@ from dicom_node.domain.review.slices import measured
 from dicom_node.domain.review.vocabulary import vocabulary_of
 from dicom_node.domain.review.words import one_line
 from dicom_node.errors import ConflictError, NotFoundError
-from dicom_node.persistence.corridor.result_rows import (
+from dicom_node.persistence.corridor.result_reading import (
     disagreeing,
     made_of,
     refusals_of,

@@ -37,7 +37,8 @@ def test_the_command_loads_its_libraries_only_when_it_runs() -> None:
     [
         (("--help",), {"sqlalchemy", "pydantic_settings", "numpy", "pydicom"}),
         (("ae", "list"), {"numpy", "pydicom", "pynetdicom", "dbos"}),
-        (("status",), {"pynetdicom", "dbos", "openvino", "highdicom"}),
+        (("status",), {"pynetdicom", "dbos", "openvino", "highdicom", "cv2"}),
+        (("review", "list"), {"pynetdicom", "dbos", "openvino", "highdicom", "cv2"}),
     ],
 )
 @pytest.mark.slow
