@@ -7,8 +7,9 @@ SERVING := $(VENV)/.serving
 TESTING := $(VENV)/.testing
 TOOLS   := build/tools
 SUPPLY  := cyclonedx-bom==7.5.0 pip-audit==2.10.1
-# Processes of pytest, also on two cores: while tests wait for peers, others work.
-WORKERS := 4
+# Processes of pytest, four also on two cores: while tests wait for peers, others work. Each takes up
+# to 4 GB once it has trained, and its peers 1: less memory takes fewer of them.
+WORKERS := $(shell awk '/^MemAvailable/ {n = int($$2 / 5e6)} END {print (n < 2 ? 2 : n > 4 ? 4 : n)}' /proc/meminfo)
 
 CODE := dicom_node ai_engine sr_templates tests bench scripts
 # An installed folder that does not exist yet is no reason for a tool to fail.

@@ -16,6 +16,7 @@ _JDK_LIMITS = ("xpathTotalOpLimit", "xpathExprOpLimit", "xpathExprGrpLimit")
 def main() -> None:
     """Judge reports until the standard input ends."""
     options = [f"-Djdk.xml.{limit}=0" for limit in _JDK_LIMITS]
+    options.append("-Xmx512m")  # a quarter of the machine's memory otherwise
     jpype.startJVM(*options, classpath=sys.argv[1:])
     validator = jpype.JClass("com.pixelmed.validate.DicomSRValidator")()
     for line in sys.stdin:
