@@ -141,16 +141,17 @@ def test_who_is_not_trusted_or_speaks_plainly_gets_nowhere(
 
 @dataclass(frozen=True)
 class Issued:
-    """An authority's certificate, and two of a peer that it issued: a good and an expired one."""
+    """An authority's certificate, and what it issued: two good ones, and an expired one."""
 
     authority: Path
     good: Identity
+    another: Identity
     expired: Identity
 
 
 @pytest.fixture(scope="session")
 def issued(identities: dict[str, Identity], tmp_path_factory: pytest.TempPathFactory) -> Issued:
-    """The modality's key and the stranger, who is an authority now, make two certificates."""
+    """The modality's key and the stranger, who is an authority now, make three certificates."""
     folder = tmp_path_factory.mktemp("issued")
     authority, key = identities["stranger"], identities["modality"].private_key
 
@@ -159,12 +160,12 @@ def issued(identities: dict[str, Identity], tmp_path_factory: pytest.TempPathFac
 
     request = folder / "request.pem"
     openssl("req", "-new", "-key", key, "-subj", "/CN=issued", "-out", request)
-    for name, days in (("good", "2"), ("expired", "-1")):
+    for name, days in (("good", "2"), ("another", "2"), ("expired", "-1")):
         openssl("x509", "-req", "-in", request, "-CA", authority.certificate,
                 "-CAkey", authority.private_key, "-CAcreateserial", "-days", days,
                 "-out", folder / f"{name}.pem")  # fmt: skip
-    good, expired = (Identity(folder / f"{name}.pem", key) for name in ("good", "expired"))
-    return Issued(authority.certificate, good, expired)
+    names = ("good", "another", "expired")
+    return Issued(authority.certificate, *(Identity(folder / f"{each}.pem", key) for each in names))
 
 
 def shaken(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
@@ -190,10 +191,14 @@ def shaken(server: ssl.SSLContext, client: ssl.SSLContext) -> str:
 
 @pytest.mark.parametrize("trusts", ["the authority", "the certificate"])
 def test_an_issued_certificate_is_trusted_by_its_authority_or_by_itself(
-    identities: dict[str, Identity], issued: Issued, trusts: str
+    identities: dict[str, Identity], issued: Issued, trusts: str, tmp_path: Path
 ) -> None:
     own = identities["node"]
-    trusted = issued.authority if trusts == "the authority" else issued.good.certificate
+    trusted = issued.authority
+    if trusts == "the certificate":
+        trusted = tmp_path / "trusted.pem"
+        both = (issued.good, issued.expired)
+        trusted.write_text("".join(each.certificate.read_text() for each in both))
     node_files = TlsFiles(certificate=own.certificate, private_key=own.private_key, trusted=trusted)
 
     def peer(identity: Identity) -> TlsFiles:
@@ -206,6 +211,9 @@ def test_an_issued_certificate_is_trusted_by_its_authority_or_by_itself(
     server, client = server_context(node_files), client_context(node_files)
     assert shaken(server, client_context(peer(issued.good))) == "TLSv1.3"
     assert shaken(server_context(peer(issued.good)), client) == "TLSv1.3"
+    is_issued_enough = trusts == "the authority"
+    assert bool(shaken(server, client_context(peer(issued.another)))) is is_issued_enough
+    assert bool(shaken(server_context(peer(issued.another)), client)) is is_issued_enough
     assert not shaken(server, client_context(peer(issued.expired)))
     assert not shaken(server_context(peer(issued.expired)), client)
     assert not shaken(server, client_context(peer(identities["modality"])))
