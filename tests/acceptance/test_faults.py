@@ -7,6 +7,7 @@ import os
 import random
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,10 @@ _SEED = int(os.environ.get("DICOM_NODE_FAULT_SEED", "20260101"))
 _MINUTES = float(os.environ.get("DICOM_NODE_FAULT_MINUTES", "0"))
 # From before an association's end is noticed to after everything has been delivered.
 _LONGEST_PEACE = 4.0
-# Of the kills, those that find workers with their models, and so analyses and deliveries: a busy
-# machine takes longer to make ready than the others leave it.
+# Of the kills, those that find workers at work, and so analyses and deliveries: a busy machine
+# takes longer to make ready, and to analyse a study, than the others leave it.
 _READY_SHARE = 0.5
+_OVER = frozenset({StudyState.ANALYSED, StudyState.NOT_ROUTED, StudyState.FAILED})
 _SETTLING_SECONDS = 180.0 + 5.0 * _STUDIES
 
 
@@ -58,7 +60,7 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path) -
                 if time.monotonic() > until:
                     break
                 if chance.random() < _READY_SHARE:
-                    node.wait_for("a worker with its models", node.is_ready, seconds=300)
+                    _wait_for_work(node)
                 time.sleep(chance.uniform(0, _LONGEST_PEACE))
                 if chance.random() < 0.3:
                     pacs.toggle()
@@ -91,6 +93,24 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path) -
         StudyState.ANALYSED if each.is_chest else StudyState.NOT_ROUTED for each in sender.sent
     )
     assert states == expected
+
+
+def _wait_for_work(node: RunningNode) -> None:
+    """Wait until the node has ended one study more, or has none to work on."""
+    node.wait_for("a worker with its models", node.is_ready, seconds=300)
+    repositories = node.repositories()
+    before = _ended(repositories.index.counts())
+
+    def has_worked() -> bool:
+        counts = repositories.index.counts()
+        return _ended(counts) > before or _ended(counts) == sum(counts.values())
+
+    node.wait_for("a study to end", has_worked, seconds=300)
+    repositories.close()
+
+
+def _ended(counts: Mapping[StudyState, int]) -> int:
+    return sum(count for state, count in counts.items() if state in _OVER)
 
 
 def _print_state(node: RunningNode, kills: Counter[Victim], sender: Sender) -> None:
@@ -135,12 +155,10 @@ def settled(
 
     ``others`` are studies that the node knows and nobody has sent.
     """
-    over = {StudyState.ANALYSED, StudyState.NOT_ROUTED, StudyState.FAILED}
 
     def ended() -> bool:
         counts = repositories.index.counts()
-        busy = sum(count for state, count in counts.items() if state not in over)
-        return not busy and sum(counts.values()) == len(sent) + others
+        return _ended(counts) == sum(counts.values()) == len(sent) + others
 
     def delivered() -> bool:
         counts = repositories.deliveries.counts()
