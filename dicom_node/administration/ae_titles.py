@@ -301,6 +301,9 @@ class AeTitles:
             wrong["destinations"] = (
                 f"{', '.join(here)} is at this node's own address: results would come back to it."
             )
+        if entity.title == self.own.ae_title and self._gets_results(entity):
+            # Of two nodes of one title, neither sends to the other: see dicom_node.node.peers.
+            wrong["title"] = "this is the node itself: results would come back for analysis."
         if entity.url and self.own.is_reached_by(entity.url):
             wrong["url"] = "this is the node itself: results would come back for analysis."
         if self._gets_results(entity) and self.own.is_called_by(entity.host, entity.port):

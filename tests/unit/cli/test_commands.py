@@ -98,6 +98,16 @@ def test_no_pacs_is_the_node_itself(host: str) -> None:
         dicom_node("ae", "add", "PACS", "--host", host, "--port", "11112", "--role", "pacs")
 
 
+def test_a_second_node_of_the_same_title_may_call_and_gets_no_results() -> None:
+    """Nothing could tell the one's objects from the other's."""
+    elsewhere = ("--host", "192.0.2.1", "--port", "104")
+    with pytest.raises(InvalidFieldsError, match="this is the node itself"):
+        dicom_node("ae", "add", "AINODE", *elsewhere, "--role", "pacs")
+    dicom_node("ae", "add", "AINODE", *elsewhere, "--role", "modality")
+    with pytest.raises(InvalidFieldsError, match="this is the node itself"):
+        dicom_node("ae", "set", "AINODE", "--role", "pacs")
+
+
 @pytest.mark.parametrize("destination", ["CR1", "CR2"])
 def test_results_go_to_nobody_at_the_nodes_own_address(destination: str) -> None:
     """Whatever such an entry is called, and whatever its role is."""
