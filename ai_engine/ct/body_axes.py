@@ -9,9 +9,10 @@ import numpy as np
 from scipy import ndimage
 
 from ai_engine.ct.closing import between
-from ai_engine.ct.lungs import LungMasks
+from ai_engine.ct.lungs import LEFT, RIGHT, LungMasks
 from ai_engine.ct.morphology import Mask, remove_thin
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
+from ai_engine.ct.separation import is_across, midline
 from ai_engine.ct.thorax import BONE, SPINE, TISSUE
 
 VERTEBRA = 6.0
@@ -89,6 +90,23 @@ def require_upright(lungs: LungMasks) -> None:
         raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
     if _has_its_spine_in_front(lungs):
         detail = "the spine lies in front of the lungs; front and back are stated in reverse"
+        raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
+
+
+def require_two_sides(lungs: LungMasks) -> None:
+    """Refuse lungs that were not told apart: figures of one side would be of both.
+
+    Raises
+    ------
+    CtRefusedError
+        If what was taken for one lung lies on both sides of the body's midline.
+    """
+    larger = max((lungs.coarse_labels == side for side in (RIGHT, LEFT)), key=np.count_nonzero)
+    if is_across(larger, midline(lungs.grid)):
+        detail = (
+            "right and left lung cannot be told apart: what is joined lies on both sides of the "
+            "body's midline; the slices may be turned by a quarter"
+        )
         raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from ai_engine.ct.grid import CoarseGrid
 from ai_engine.ct.morphology import Mask
-from ai_engine.ct.separation import separate
+from ai_engine.ct.separation import is_across, midline, separate
 
 SHAPE = (30, 75, 90)
 SPACING = (4.0, 4.0, 4.0)
@@ -43,6 +43,23 @@ def test_of_two_lungs_each_gets_its_pieces() -> None:
     assert np.array_equal(right[..., :middle], air[..., :middle])
     assert np.array_equal(left[..., middle:], air[..., middle:])
     assert not (right & left).any()
+
+
+def test_lungs_that_touch_widely_are_parted_at_their_waist() -> None:
+    """No erosion parts them: what joins them is thicker than they are."""
+    low, high = np.s_[3:27, 15:55, 30:36], np.s_[3:27, 15:55, 54:60]
+    grid, air = chest(low, high, np.s_[10:20, 30:38, 36:54])
+    right, left = separate(grid, air, left_is_high=True)
+    assert np.array_equal(right | left, air)
+    assert not right[..., 54:].any()
+    assert not left[..., :36].any()
+
+
+def test_what_lies_across_the_midline_without_a_waist_is_not_parted() -> None:
+    """As two lungs that touch and were turned by a quarter: which is which nobody knows."""
+    grid, air = chest(np.s_[3:27, 10:60, 25:65])
+    assert is_across(air, midline(grid))
+    assert sorted(lung.any() for lung in separate(grid, air, left_is_high=True)) == [False, True]
 
 
 def test_without_air_both_lungs_are_empty() -> None:
