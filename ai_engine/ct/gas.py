@@ -95,7 +95,7 @@ def find_gas(grid: CoarseGrid, air: Mask, airways: Mask) -> Gas:
         if not above and (upper or lung[shell].mean() >= IN_LUNG):
             in_chest += millilitres
     found |= _bowel(grid, air & ~airways & ~found)
-    if grid.spacing[0] > THICK:
+    if grid.thickness > THICK:
         found |= _beside_the_base(grid, air & ~airways & ~found)
     return Gas(mask=found, cavities=cavities, in_chest_ml=in_chest)
 
@@ -113,7 +113,7 @@ def _bowel(grid: CoarseGrid, air: Mask) -> Mask:
 
     Without its outermost millimetres it falls off the lung; it lies low and is darker than lung.
     """
-    neck = max(NECK, grid.spacing[0] * BEYOND_A_SLICE)
+    neck = max(NECK, grid.thickness * BEYOND_A_SLICE)
     core = erode(air, neck, grid.spacing) & air
     labels, count = ndimage.label(core)
     if not count:

@@ -30,11 +30,18 @@ class CoarseGrid:
     """Mean Hounsfield units, int16 (slices, rows, columns), on steps of about 2 mm.
 
     One coarse slice stands for ``slices_each`` slices of the volume (the last for what is left).
+    ``slice_thickness`` is that of the volume's slices in mm as stated, 0 where it isn't.
     """
 
     hounsfield: Hounsfield
     spacing: Spacing
     slices_each: int
+    slice_thickness: float = 0.0
+
+    @property
+    def thickness(self) -> float:
+        """mm over which partial volume reaches: slices that overlap are thicker than apart."""
+        return max(self.spacing[0], self.slice_thickness)
 
     @property
     def voxel_ml(self) -> float:
@@ -65,6 +72,7 @@ def reduce_volume(volume: CtVolume) -> CoarseGrid:
         hounsfield=averaged.astype(np.int16),
         spacing=(step * each, between_rows * rows / height, between_columns * columns / width),
         slices_each=each,
+        slice_thickness=volume.geometry.slice_thickness,
     )
 
 

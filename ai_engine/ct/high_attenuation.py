@@ -101,7 +101,7 @@ class HighAttenuation:
     def find(self, volume: CtVolume, lungs: LungMasks, *, threads: int) -> Mask:
         """The inhomogeneous areas inside the lungs, bool (slices, rows, columns)."""
         grid, (low, high) = lungs.grid, HIGH_ATTENUATION
-        least = grid.spacing[0] * THREE_SLICES if grid.spacing[0] > THICK else 0.0
+        least = grid.thickness * THREE_SLICES if grid.thickness > THICK else 0.0
         attenuated = (grid.hounsfield >= low) & (lungs.coarse_labels > 0)
         hazy = attenuated & (grid.hounsfield <= high)
         core = remove_thin(attenuated, max(ANY_RADIUS, least), grid.spacing)

@@ -88,7 +88,7 @@ def part_regions(mask: Mask, grid: CoarseGrid) -> Numbers:
     around = np.ones((3, 3, 3), bool)
     if not mask.any():
         return np.zeros(mask.shape, np.int32)
-    smallest = SMALLEST_THICK_ML if grid.spacing[0] > THICK else SMALLEST_ML
+    smallest = SMALLEST_THICK_ML if grid.thickness > THICK else SMALLEST_ML
     parts, _ = ndimage.label(mask, around)
     dense = remove_thin(mask & (grid.hounsfield > DENSE), DENSE_CORE, grid.spacing)
     hazy = remove_thin(mask & ~dense & (grid.hounsfield <= DENSE), HAZY_CORE, grid.spacing)

@@ -11,6 +11,7 @@ from ai_engine.ct.high_attenuation import HighAttenuation
 from ai_engine.ct.mask_source import MaskSource
 from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
 from ai_engine.ct.refusal import CtRefusedError
+from ai_engine.ct.repeats import without_repeats
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.ct.series import CtSeries, LeftOut, list_series, why_chosen, why_left_out
 from ai_engine.ct.unusual_series import series_remarks
@@ -84,15 +85,16 @@ class CtPredictor:
         refusals: list[SeriesRefusal] = []
         for number, one in enumerate(series[:MOST_TRIES]):
             try:
-                analysis = self._analyse(one, load)
+                analysis, repeats = self._analyse(one, load)
             except CtRefusedError as error:
                 refusals.append(_refusal(one, error))
                 continue
             rest = (*series[:number], *series[number + 1 :])
             later = (_left_out(each, one) for each in series[number + 1 :])
+            again = (_repeated(one, repeats),) if repeats else ()
             choice = why_chosen(one, rest)
             remarks = tuple(series_remarks(self._card, one.headers[0], one.kernel))
-            found = self._prediction(analysis, choice, refusals, (*others, *later))
+            found = self._prediction(analysis, choice, refusals, (*others, *again, *later))
             return replace(found, remarks=remarks)
         tried = {one.series_instance_uid for one in series[:MOST_TRIES]}
         untried = (one for one in series[MOST_TRIES:] if one.series_instance_uid not in tried)
@@ -100,16 +102,17 @@ class CtPredictor:
         words = "No series could be analysed." if series else "There are no slices to analyse."
         return self._prediction(None, words, refusals, left_out)
 
-    def _analyse(self, series: CtSeries, load: Load) -> CtAnalysis:
+    def _analyse(self, series: CtSeries, load: Load) -> tuple[CtAnalysis, tuple[str, ...]]:
+        """The analysis, and the UIDs of objects that repeat a slice."""
         if series.problem is not None:
             raise series.problem
-        volume = self._volume(series, load)
-        return analyse_volume(volume, source=self._source, threads=self._threads)
+        volume, repeats = self._volume(series, load)
+        return analyse_volume(volume, source=self._source, threads=self._threads), repeats
 
-    def _volume(self, series: CtSeries, load: Load) -> CtVolume:
+    def _volume(self, series: CtSeries, load: Load) -> tuple[CtVolume, tuple[str, ...]]:
         """Read a series; what its objects hold besides is let go of before it is analysed."""
-        datasets = [load(uid) for uid in series.sop_instance_uids]
-        return read_volume(datasets, threads=self._threads)
+        datasets, repeats = without_repeats([load(uid) for uid in series.sop_instance_uids])
+        return read_volume(datasets, threads=self._threads), repeats
 
     def _prediction(
         self,
@@ -176,6 +179,14 @@ def _left_out(series: CtSeries, chosen: CtSeries) -> LeftOut:
         series_instance_uid=series.series_instance_uid,
         sop_instance_uids=series.sop_instance_uids,
         reason=why_left_out(series, chosen),
+    )
+
+
+def _repeated(series: CtSeries, uids: tuple[str, ...]) -> LeftOut:
+    return LeftOut(
+        series_instance_uid=series.series_instance_uid,
+        sop_instance_uids=uids,
+        reason="the same slice was sent as another object, too, which was analysed",
     )
 
 

@@ -47,6 +47,7 @@ class Slice:
     """One slice's place in space (mm, patient coordinates) and the way to its pixels.
 
     ``spacing`` is between rows and between columns; ``gantry_tilt`` is in degrees, as stated.
+    ``thickness`` is in mm as stated, 0 where none can be read.
     ``position_unit`` is the last decimal place (mm) to which each coordinate was written.
     """
 
@@ -63,6 +64,7 @@ class Slice:
     intercept: float
     gantry_tilt: float
     contrast: bool
+    thickness: float = 0.0
 
 
 def read_slices(datasets: Sequence[Dataset]) -> tuple[Slice, ...]:
@@ -162,7 +164,16 @@ def _read(dataset: Dataset, places: Sequence[Dataset], frame: int | None) -> Sli
         intercept=intercept,
         gantry_tilt=tilt,
         contrast=_has_contrast(dataset),
+        thickness=_thickness(places),
     )
+
+
+def _thickness(places: Sequence[Dataset]) -> float:
+    """Slice Thickness in mm, of an object or of a frame (PS3.3 C.7.6.2, C.7.6.16.2.1)."""
+    try:
+        return abs(_floats(_first(places, "SliceThickness"), 1)[0])
+    except MALFORMED:
+        return 0.0
 
 
 def _has_contrast(dataset: Dataset) -> bool:

@@ -20,6 +20,9 @@ THICK = 3.0
 """How many times as thick as they lie apart slices are, and mm of thickness, from which partial
 volume is that of thick slices, which distances do not show."""
 
+THICKEST = 20.0
+"""mm of slices at most; what is stated beyond is in another unit, or wrong."""
+
 OVERLAPPING = (
     "Slice Thickness is more than the distance between slices: they overlap, and small lesions and "
     "borders are blurred as in slices so far apart."
@@ -43,7 +46,7 @@ def contradicting_distances(stack: Stack) -> Iterator[str]:
     headers = [entry.dataset for entry in stack.slices]
     if any(_differs(each, stack.step) for each in _stated(headers, "SpacingBetweenSlices")):
         yield BETWEEN
-    if max(_stated(headers, "SliceThickness"), default=0.0) > max(THICK, OVERLAP * stack.step):
+    if slice_thickness(stack) > max(THICK, OVERLAP * stack.step):
         yield OVERLAPPING
     first = stack.slices[0]
     sides = [count * step for count, step in zip(first.shape, first.spacing, strict=True)]
@@ -52,6 +55,12 @@ def contradicting_distances(stack: Stack) -> Iterator[str]:
         yield FIELD
     if len({word(each, "FrameOfReferenceUID") for each in headers}) > 1:
         yield FRAMES
+
+
+def slice_thickness(stack: Stack) -> float:
+    """The largest Slice Thickness in mm that is stated of the stack, 0 where none is."""
+    stated = (entry.thickness for entry in stack.slices)
+    return max((each for each in stated if each <= THICKEST), default=0.0)
 
 
 def _stated(headers: list[Dataset], keyword: str) -> set[float]:

@@ -14,7 +14,7 @@ from pydicom import Dataset
 from ai_engine.ct.geometry import Stack, stack_slices
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError, undecodable_slice
 from ai_engine.ct.slices import Slice, SliceReference, Vector, read_slices
-from ai_engine.ct.stated_distances import contradicting_distances
+from ai_engine.ct.stated_distances import contradicting_distances, slice_thickness
 from ai_engine.errors import ImageRefusedError
 from ai_engine.preprocessing.decoding import DecodedPixels, decode_pixels
 from ai_engine.preprocessing.header_values import UnreadableValueError, integer
@@ -37,6 +37,7 @@ class VolumeGeometry:
     from head to feet. ``rows_along`` and ``columns_along`` are the directions in which row and
     column numbers grow (x to the patient's left, y to the back, z to the head). ``references``
     and ``positions`` name each slice and the place of its first voxel's centre in mm.
+    ``slice_thickness`` is in mm as stated, 0 where it isn't: slices may overlap.
     """
 
     shape: tuple[int, int, int]
@@ -45,6 +46,7 @@ class VolumeGeometry:
     columns_along: Vector
     references: tuple[SliceReference, ...]
     positions: tuple[Vector, ...]
+    slice_thickness: float = 0.0
 
     @property
     def voxel_ml(self) -> float:
@@ -121,6 +123,7 @@ def read_volume(datasets: Sequence[Dataset], *, threads: int = 2) -> CtVolume:
         columns_along=first.columns_along,
         references=tuple(entry.reference for entry in stack.slices),
         positions=tuple(entry.position for entry in stack.slices),
+        slice_thickness=slice_thickness(stack),
     )
     contrast = any(entry.contrast for entry in stack.slices)
     return CtVolume(

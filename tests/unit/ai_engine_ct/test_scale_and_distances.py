@@ -10,10 +10,11 @@ import pytest
 from pydicom import Dataset
 
 from ai_engine.ct.analysis import analyse_volume
+from ai_engine.ct.grid import reduce_volume
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.results import Caution
 from ai_engine.ct.slices import read_slices
-from ai_engine.ct.testing import CHEST, TISSUE, Ellipsoid, ct_datasets, phantom
+from ai_engine.ct.testing import BODY, CHEST, LUNG, TISSUE, Ellipsoid, ct_datasets, phantom
 from ai_engine.ct.volume import CtVolume, read_volume
 from tests.unit.ai_engine.odd_images import put
 
@@ -167,3 +168,47 @@ def test_a_multi_frame_object_describes_each_of_its_frames(
         read_slices([entry])
     assert refused.value.reason is CtRefusalReason.CONTRADICTORY
     assert "50 frames are described" in refused.value.detail
+
+
+def test_lungs_that_are_not_told_apart_are_refused() -> None:
+    """One wide lung in the middle, as two turned by a quarter are where they touch."""
+    joined = Ellipsoid(centre=(0, 0, 0), radii=(115, 80, 90), hounsfield=LUNG)
+    chest = phantom(chest=(BODY, joined), shape=(50, 64, 88), spacing=(5.0, 4.0, 4.0))
+    error = _refusal(chest)
+    assert error.reason is CtRefusalReason.CONTRADICTORY
+    assert "right and left lung cannot be told apart" in error.detail
+
+
+@pytest.mark.parametrize(("stated", "thickness"), [("8 ", 8.0), ("", 0.0), ("8000", 0.0)])
+def test_slices_are_as_thick_as_stated_where_they_overlap(
+    slices: list[Dataset], stated: str, thickness: float
+) -> None:
+    for entry in slices:
+        put("SliceThickness", stated)(entry)
+    grid = reduce_volume(read_volume(slices))
+    assert grid.slice_thickness == thickness
+    assert grid.thickness == max(5.0, thickness)
+
+
+def test_a_frame_s_own_slice_thickness_is_read() -> None:
+    frame = Dataset()
+    frame.SliceThickness = "6"
+    measures = Dataset()
+    measures.PixelMeasuresSequence = [frame]
+    entry = ct_datasets(ORIGINAL)[0]
+    entry.NumberOfFrames = 1
+    frame.PixelSpacing = entry.PixelSpacing
+    entry.PerFrameFunctionalGroupsSequence = [Dataset()]
+    for keyword, name in (
+        ("ImagePositionPatient", "PlanePositionSequence"),
+        ("ImageOrientationPatient", "PlaneOrientationSequence"),
+    ):
+        place = Dataset()
+        setattr(place, keyword, entry[keyword].value)
+        setattr(measures, name, [place])
+    rescale = Dataset()
+    rescale.RescaleSlope, rescale.RescaleIntercept = entry.RescaleSlope, entry.RescaleIntercept
+    measures.PixelValueTransformationSequence = [rescale]
+    entry.SharedFunctionalGroupsSequence = [measures]
+    (read,) = read_slices([entry])
+    assert read.thickness == 6.0

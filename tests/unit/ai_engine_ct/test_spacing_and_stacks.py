@@ -125,6 +125,29 @@ def test_a_slice_sent_twice_parts_nothing() -> None:
     assert (more, series.stacks) == ([], 1)
 
 
+def test_a_slice_sent_again_as_another_object_is_left_out_with_a_word() -> None:
+    slices = ct_datasets(phantom(**SIZE))
+    again = copy.deepcopy(slices[7])
+    again.SOPInstanceUID = "1.2.900"
+    first, second = sorted((str(again.SOPInstanceUID), str(slices[7].SOPInstanceUID)))
+    prediction = predicted([again, *slices])
+    assert prediction.refusals == ()
+    assert len(prediction.analysed) == len(slices)
+    assert first in prediction.analysed
+    (left,) = prediction.left_out
+    assert left.sop_instance_uids == (second,)
+    assert left.reason == "the same slice was sent as another object, too, which was analysed"
+
+
+def test_another_slice_at_the_same_place_is_refused() -> None:
+    """Which of them holds is not known."""
+    slices = ct_datasets(phantom(**SIZE))
+    other = copy.deepcopy(slices[7])
+    other.SOPInstanceUID, other.PixelData = "1.2.900", slices[8].PixelData
+    (refusal,) = predicted([other, *slices]).refusals
+    assert refusal.reason is CtRefusalReason.DUPLICATED_SLICES
+
+
 def numbered(slices: list[Dataset], second: list[Dataset], offset: float) -> list[Dataset]:
     """Two acquisitions in one series, of which the second lies ``offset`` mm lower."""
     for number, each in enumerate(slices):
