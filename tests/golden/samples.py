@@ -148,6 +148,7 @@ def ct_prediction() -> CtPrediction:
             columns_along=(1.0, 0.0, 0.0),
             references=(place,),
             positions=((-100.0, -120.0, 30.0),),
+            slice_thickness=2.0,
         ),
         measurements=(lung, lung, lung),
         findings=(
