@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path, PurePath
 
 from dicom_node import __version__
+from dicom_node.archive.layout import INCOMING
 from dicom_node.backup import databases
 from dicom_node.backup.errors import BackupError
 from dicom_node.backup.files import bring, files_below, remove_others
@@ -29,12 +30,11 @@ from dicom_node.backup.manifest import (
 from dicom_node.configuration.settings import NodeSettings
 
 _DATA, _CONFIG, _DATABASES = "data", "config", "databases"
-_INCOMING = ".incoming"  # by this the archives' roots are known to be there, empty or not
 # What can be made again, what is half written, and the databases' own files.
 TRAVEL = ".travel"
 _LEFT_OUT = (
     "cache",
-    _INCOMING,
+    INCOMING,
     TRAVEL,
     "node.lock",
     "executor-id",
@@ -186,7 +186,8 @@ def restore(
         _each(bring(folder / _DATA / each, data / each), advance)
     for root in (settings.archive_dir, settings.evidence_dir):
         # Retention may have removed all images that rows named when they were read.
-        (root / _INCOMING).mkdir(parents=True, exist_ok=True)
+        # By it an archive's root is known to be there, empty or not.
+        (root / INCOMING).mkdir(parents=True, exist_ok=True)
     for name, url in urls.items():
         databases.load(files[name], url)
     for each in files_below(folder / _CONFIG):

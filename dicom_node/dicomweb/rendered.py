@@ -134,7 +134,8 @@ def _window(text: str) -> tuple[float, float, str]:
         center, width = 0.0, 0.0
     is_finite = math.isfinite(center) and math.isfinite(width)
     if not is_finite or width < (1 if function == _LINEAR else _NARROWEST):
-        raise BadSearchError("window is CENTER,WIDTH with a width of at least 1")
+        least = "of at least 1" if function == _LINEAR else "above 0"
+        raise BadSearchError(f"window is CENTER,WIDTH with a width {least}")
     return center, width, function
 
 

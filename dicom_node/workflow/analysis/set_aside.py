@@ -8,6 +8,8 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
+from pydicom.uid import KeyObjectSelectionDocumentStorage
+
 from ai_engine.prediction import Refusal, RefusalReason, Remark, RemarkKind
 from ai_engine.preprocessing.unusual import is_rejected
 from dicom_node.domain.instance import ReceivedInstance
@@ -17,7 +19,6 @@ from dicom_node.workflow.ports import ObjectArchive
 from sr_templates.report_reading import UNREADABLE, rejected_objects
 
 _LOG = logging.getLogger(__name__)
-_KEY_OBJECTS = "1.2.840.10008.5.1.4.1.1.88.59"  # Key Object Selection Document (PS3.4 B.5)
 _FEWEST = 2
 
 REJECTED = "it was rejected or is for quality control, and another image was analysed"
@@ -57,7 +58,7 @@ class RejectedImages:
         named = {
             uid
             for each in study
-            if each.sop_class_uid == _KEY_OBJECTS
+            if each.sop_class_uid == KeyObjectSelectionDocumentStorage
             for uid in self._rejected_by(each)
         }
         stated = {

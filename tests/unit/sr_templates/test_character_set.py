@@ -105,10 +105,7 @@ DOUBT = "The images do not say in which character set their text is written"
 def test_a_name_in_an_unknown_character_set_is_said_to_be_doubtful(
     terms: str | None, written: bytes
 ) -> None:
-    source = raw_source("latin-1", PatientName="")
-    put("PatientName", written)(source)
-    if terms is not None:
-        put("SpecificCharacterSet", terms)(source)
+    source = _named(written, terms)
     assert DOUBT in " ".join(corrections(source))
     report_of(source)
 
@@ -129,11 +126,16 @@ def test_a_name_in_an_unknown_character_set_is_said_to_be_doubtful(
 def test_a_name_in_the_character_set_that_is_stated_is_not_doubted(
     terms: str | None, written: bytes
 ) -> None:
+    assert "character set" not in " ".join(corrections(_named(written, terms)))
+
+
+def _named(written: bytes, terms: str | None) -> Dataset:
+    """An image of somebody whose name is written so, with the character set that is stated."""
     source = raw_source("latin-1", PatientName="")
     put("PatientName", written)(source)
     if terms is not None:
         put("SpecificCharacterSet", terms)(source)
-    assert "character set" not in " ".join(corrections(source))
+    return source
 
 
 def test_a_chinese_name_in_utf_8_that_is_stated_as_gb18030_keeps_its_letters() -> None:
