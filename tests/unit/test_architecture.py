@@ -10,7 +10,6 @@ from scripts import architecture
 PAGE = Path(__file__).parents[2] / "docs" / "architecture.md"
 
 
-@pytest.mark.slow
 def test_the_page_is_what_the_imports_say() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert architecture.page(text) == text, "run: make architecture"
