@@ -67,7 +67,8 @@ OverlayCompression = Annotated[
     Compression | None,
     typer.Option(
         "--compression",
-        help="How overlays travel to it: the smallest way that it accepts, one way, or none.",
+        help="How overlays travel to it: uncompressed where it is near (automatic), the smallest "
+        "way that it accepts, one way, or none.",
     ),
 ]
 Url = Annotated[

@@ -10,8 +10,9 @@ from rich.table import Table
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.errors import ConfigurationError, NodeError
 from dicom_node.network.associations import Destination
-from dicom_node.network.storage_scu import StoreOutcome, store
 from dicom_node.network.storage_scu import echo as send_echo
+from dicom_node.network.storage_scu import store
+from dicom_node.network.store_outcome import StoreOutcome
 from dicom_node.node.peers import address_of, looking_timeouts, scu_timeouts
 
 To = Annotated[

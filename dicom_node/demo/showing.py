@@ -7,7 +7,7 @@ from rich.table import Table
 from dicom_node.demo.outcomes import StudyOutcome
 from dicom_node.demo.report_reading import Report
 from dicom_node.demo.results import ResultFiles
-from dicom_node.network.storage_scu import StoreOutcome
+from dicom_node.network.store_outcome import StoreOutcome
 from sr_templates.percent import percent
 
 _UNITS = {"[hnsf'U]": "HU", "1": ""}

@@ -43,6 +43,7 @@ class Operation(StrEnum):
 class Compression(StrEnum):
     """How overlays that are compressed without loss travel to a destination."""
 
+    AUTOMATIC = "automatic"  # as they are where it is near, else in the smallest way
     SMALLEST = "smallest"  # whatever it accepts that makes them smallest
     JPEG_LS = "jpeg-ls"
     JPEG_2000 = "jpeg-2000"
@@ -145,7 +146,7 @@ class ApplicationEntity:
     evidence: tuple[EvidenceKind, ...] = (EvidenceKind.SR, EvidenceKind.SC)
     description: str = ""
     tls: bool = False
-    compression: Compression = Compression.SMALLEST
+    compression: Compression = Compression.AUTOMATIC
     url: str = ""
     proof: Proof = Proof.NONE
     callers: tuple[str, ...] = (HOST,)

@@ -141,6 +141,12 @@ def end(association: Association, way: Callable[[], None]) -> None:
         watch.cancel()
 
 
+def peer_address(association: Association) -> str:
+    """Return the IP address at which an association's peer was reached; empty once it is closed."""
+    connection = association.dul.socket
+    return connection.address_reached if isinstance(connection, ClosingSocket) else ""
+
+
 def _by_force(association: Association) -> None:
     """Close the connection, which wakes whoever waits for it."""
     connection = association.dul.socket

@@ -115,6 +115,14 @@ class ClosingSocket(Connection):
         return self
 
     @property
+    def address_reached(self) -> str:
+        """The peer's IP address; empty where the connection is closed."""
+        try:
+            return str(self.socket.getpeername()[0]) if self.socket is not None else ""
+        except OSError:
+            return ""
+
+    @property
     def certificate(self) -> str:
         """The SHA-256 of the peer's certificate, in hexadecimal; empty where it showed none."""
         shown = (

@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
 from types import MappingProxyType
@@ -24,16 +23,18 @@ from pynetdicom.dsutils import split_dataset
 from pynetdicom.presentation import PresentationContext
 
 from dicom_node.domain.peer_words import peer_words
-from dicom_node.network.associations import Destination, ScuTimeouts, end, open_association
-from dicom_node.network.errors import AssociationAbortedError, VerificationNotOfferedError
-from dicom_node.network.packing import ENCODING_ERRORS, compressed, even
-from dicom_node.network.status import (
-    SOP_CLASS_NOT_SUPPORTED,
-    is_duplicate,
-    is_final,
-    is_success,
-    is_warning,
+from dicom_node.network.associations import (
+    Destination,
+    ScuTimeouts,
+    end,
+    open_association,
+    peer_address,
 )
+from dicom_node.network.errors import AssociationAbortedError, VerificationNotOfferedError
+from dicom_node.network.pace import Pace
+from dicom_node.network.packing import ENCODING_ERRORS, compressed, even
+from dicom_node.network.status import is_duplicate, is_success, is_warning
+from dicom_node.network.store_outcome import OutcomeKind, StoreOutcome
 
 VERIFICATION = "1.2.840.10008.1.1"
 _VERIFYING = (VERIFICATION, str(ImplicitVRLittleEndian))
@@ -43,52 +44,6 @@ _CONVERTIBLE = frozenset({str(ExplicitVRLittleEndian), str(DeflatedExplicitVRLit
 # The transfer syntaxes that uncompressed images of a SOP class may travel in, best first.
 Compressed = Mapping[str, tuple[str, ...]]
 _NOTHING: Compressed = MappingProxyType({})
-
-
-class OutcomeKind(Enum):
-    """What became of one object."""
-
-    STORED = "stored"
-    STORED_WITH_WARNING = "stored with a warning"
-    STORED_BEFORE = "was there before"
-    REFUSED = "refused"
-    NO_CONTEXT = "no presentation context accepted"
-    NOT_SENT = "not sent"  # the association, or the file, was lost before the response
-    NOT_ENCODED = "not encoded"  # in the transfer syntax that the peer accepts
-    UNREADABLE = "unreadable"
-
-
-_STORED = (OutcomeKind.STORED, OutcomeKind.STORED_WITH_WARNING, OutcomeKind.STORED_BEFORE)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoreOutcome:
-    """What became of one object; ``status`` is the peer's DIMSE status where there was one."""
-
-    path: Path
-    sop_class_uid: str
-    sop_instance_uid: str
-    kind: OutcomeKind
-    status: int | None = None
-    comment: str = ""
-
-    @property
-    def stored(self) -> bool:
-        """Whether the peer has the object."""
-        return self.kind in _STORED
-
-    @property
-    def is_of_refused_class(self) -> bool:
-        """Whether the peer takes no object of this SOP Class."""
-        refused = self.kind is OutcomeKind.REFUSED and self.status == SOP_CLASS_NOT_SUPPORTED
-        return refused or self.kind is OutcomeKind.NO_CONTEXT
-
-    @property
-    def retryable(self) -> bool:
-        """Whether sending the same object again can help."""
-        if self.kind is OutcomeKind.REFUSED and self.status is not None:
-            return not is_final(self.status)
-        return self.kind in (OutcomeKind.NOT_SENT, OutcomeKind.UNREADABLE)
 
 
 def proposed_syntaxes(
@@ -112,6 +67,7 @@ class _Object:
     sop_class_uid: str
     sop_instance_uid: str
     transfer_syntax_uid: str
+    size: int
     odd: bool
     lossless: tuple[str, ...]
 
@@ -133,10 +89,19 @@ class _Object:
         is_other = transfer_syntax_uid != self.transfer_syntax_uid
         return is_other and transfer_syntax_uid in self.lossless
 
-    def goes_under(self, accepted: Container[tuple[str, str]]) -> str | None:
-        """Return the transfer syntax that it goes out in; None where the peer takes none."""
-        usable = (syntax for pair in self.proposals() if pair in accepted for syntax in pair[1:])
-        return next(usable, None)
+    def goes_under(
+        self, accepted: Container[tuple[str, str]], *, as_it_is: bool = False
+    ) -> str | None:
+        """Return the transfer syntax that it goes out in; None where the peer takes none.
+
+        ``as_it_is`` it is compressed only where the peer takes it in no other way.
+        """
+        usable = [
+            syntax for class_uid, syntax in self.proposals() if (class_uid, syntax) in accepted
+        ]
+        if as_it_is:
+            usable.sort(key=self.is_packed_for)
+        return next(iter(usable), None)
 
     def outcome(
         self, kind: OutcomeKind, *, status: int | None = None, comment: str = ""
@@ -234,12 +199,14 @@ def _describe(path: Path, compress: Compressed) -> _Object | StoreOutcome:
     """Read what the File Meta Information says, or say that it cannot be read."""
     try:
         meta, offset = split_dataset(path)
+        size = path.stat().st_size
         return _Object(
             path=path,
             sop_class_uid=str(meta.MediaStorageSOPClassUID),
             sop_instance_uid=str(meta.MediaStorageSOPInstanceUID),
             transfer_syntax_uid=str(meta.TransferSyntaxUID),
-            odd=(path.stat().st_size - offset) % 2 == 1,
+            size=size,
+            odd=(size - offset) % 2 == 1,
             lossless=compress.get(str(meta.MediaStorageSOPClassUID), ())
             if str(meta.TransferSyntaxUID) == ExplicitVRLittleEndian
             else (),
@@ -293,19 +260,43 @@ def _nothing_ready(_path: Path, _transfer_syntax_uid: str) -> None:
     return None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """How objects go to a destination.
+
+    ``compress`` says which images may be compressed, and to what; ``ready`` returns what was
+    compressed before, or has it made elsewhere, and ``is_ready`` says whether the former. Where a
+    ``pace`` is given and the destination is near by it, what is not ready goes as it is.
+    """
+
+    compress: Compressed = field(default_factory=lambda: _NOTHING)
+    ready: Ready = _nothing_ready
+    is_ready: Callable[[Path], bool] = lambda _path: False
+    pace: Pace | None = None
+
+    def goes_as_it_is(self, path: Path) -> bool:
+        """Whether an object is sent sooner than it would be compressed."""
+        return self.pace is not None and self.pace.is_near and not self.is_ready(path)
+
+
+_PLAIN = Way()
+
+
 def _send_all(
-    association: Association, objects: Sequence[_Object], ready: Ready = _nothing_ready
+    association: Association, objects: Sequence[_Object], way: Way = _PLAIN
 ) -> Iterator[StoreOutcome]:
     """Send objects one after the other; once one is lost, so are those that follow."""
     accepted = {
         (str(context.abstract_syntax), str(context.transfer_syntax[0]))
         for context in association.accepted_contexts
     }
-    going = [(each, each.goes_under(accepted)) for each in objects]
+    going = [
+        (each, each.goes_under(accepted, as_it_is=way.goes_as_it_is(each.path))) for each in objects
+    ]
     with ThreadPoolExecutor(1, thread_name_prefix="packing") as packing:
         # What has to be packed is, while what goes before it is on its way.
         packed = [
-            packing.submit(ready, each.path, syntax)
+            packing.submit(way.ready, each.path, syntax)
             if syntax is not None and each.is_packed_for(syntax)
             else None
             for each, syntax in going
@@ -316,7 +307,10 @@ def _send_all(
                 packing.shutdown(wait=False, cancel_futures=True)
                 yield each.outcome(OutcomeKind.NOT_SENT, comment="association lost")
                 continue
+            begun = time.perf_counter()
             outcome = _send(association, each, syntax, number % 0xFFFF + 1, done)
+            if way.pace is not None and outcome.stored and syntax == each.transfer_syntax_uid:
+                way.pace.took(each.size, time.perf_counter() - begun)
             lost = outcome.kind is OutcomeKind.NOT_SENT
             yield outcome
     if lost:
@@ -337,13 +331,11 @@ class StorageLine:
         self,
         association: Association,
         pairs: _Pairs,
-        compress: Compressed,
-        ready: Ready = _nothing_ready,
+        way: Way,
     ) -> None:
         self._association = association
         self._pairs = pairs
-        self._compress = compress
-        self._ready = ready
+        self._way = way
         self._looked_at: dict[Path, _Object | StoreOutcome] = {}
 
     def carries(self, paths: Sequence[Path]) -> bool:
@@ -351,7 +343,7 @@ class StorageLine:
         if not self._association.is_established:
             return False
         # The same files are sent next: each is opened once for both.
-        self._looked_at = {path: _describe(path, self._compress) for path in paths}
+        self._looked_at = {path: _describe(path, self._way.compress) for path in paths}
         described = self._looked_at.values()
         return all(
             pair in self._pairs
@@ -363,9 +355,9 @@ class StorageLine:
     def store(self, paths: Sequence[Path]) -> tuple[StoreOutcome, ...]:
         """Send Part 10 files and return the outcomes in their order, as ``store`` does."""
         looked_at, self._looked_at = self._looked_at, {}
-        described = [looked_at.get(path) or _describe(path, self._compress) for path in paths]
+        described = [looked_at.get(path) or _describe(path, self._way.compress) for path in paths]
         objects = [each for each in described if isinstance(each, _Object)]
-        sent = _send_all(self._association, objects, self._ready)
+        sent = _send_all(self._association, objects, self._way)
         outcomes = [next(sent) if isinstance(each, _Object) else each for each in described]
         for _ in sent:  # it aborts a lost association after the last object
             pass
@@ -379,27 +371,27 @@ def storage_line(
     *,
     calling_ae: str = "AINODE",
     timeouts: ScuTimeouts | None = None,
-    compress: Compressed = _NOTHING,
-    ready: Ready = _nothing_ready,
+    way: Way = _PLAIN,
 ) -> Iterator[StorageLine]:
     """Open an association for these files and others of their kinds, and release it afterwards.
 
-    As many presentation contexts are proposed as an association can have. ``ready`` returns what
-    was compressed before.
+    As many presentation contexts are proposed as an association can have.
 
     Raises
     ------
     AssociationError
         As for ``store``.
     """
-    described = (_describe(path, compress) for path in paths)
+    described = (_describe(path, way.compress) for path in paths)
     objects = (each for each in described if isinstance(each, _Object))
     every = dict.fromkeys(pair for each in objects for pair in each.proposals())
     # Without a file that can be read, the association only shows that the peer is there.
     pairs = dict.fromkeys(islice(every, _MAX_CONTEXTS)) or {_VERIFYING: None}
     opened = open_association(destination, _contexts(pairs), calling_ae, timeouts or ScuTimeouts())
     with opened as association:
-        yield StorageLine(association, pairs, compress, ready)
+        if way.pace is not None:
+            way.pace.reached(peer_address(association))
+        yield StorageLine(association, pairs, way)
 
 
 def _send(

@@ -67,6 +67,11 @@ class TravelFiles:
             if (title, source) not in self._ready and self._has_room():
                 self._ready[title, source] = self._made(title, source, compress)
 
+    def has(self, title: str, source: Path) -> bool:
+        """Whether an object was made ready for a destination, and still is."""
+        found = self._ready.get((title, source))
+        return found is not None and found.file.exists()
+
     def find(self, title: str, source: Path, transfer_syntax_uid: str) -> Path | None:
         """Return an object in the transfer syntax in which it travels, where it is ready."""
         found = self._ready.get((title, source))

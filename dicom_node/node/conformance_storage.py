@@ -57,7 +57,8 @@ def storage_scu(settings: NodeSettings) -> Iterator[str]:
     yield "context, in this order of preference. While a destination is down, it is probed."
     yield "A delivery that fails for a reason that may pass is tried again for"
     yield f"{settings.workflow.give_up_after / 86400:g} days. Compressed transfer syntaxes are"
-    yield "those of `--compression smallest`; a destination may be given one of them, or none."
+    yield "those of `--compression smallest`, in their order; a destination may be given one, or"
+    yield "none. By `automatic`, which is the default, one that is near gets what is uncompressed."
     smallest = compressed(Compression.SMALLEST)
     yield from table(
         ("SOP class", "UID", "Transfer syntaxes"),

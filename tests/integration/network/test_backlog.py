@@ -40,7 +40,9 @@ _URGENT = 3
 _AWAY = 600.0  # seconds, which nobody waits for
 
 
-@pytest.mark.parametrize("compression", [Compression.SMALLEST, Compression.NONE])
+@pytest.mark.parametrize(
+    "compression", [Compression.SMALLEST, Compression.AUTOMATIC, Compression.NONE]
+)
 def test_what_waited_leaves_over_one_association(
     engine: sa.Engine, tmp_path: Path, compression: Compression
 ) -> None:
@@ -109,7 +111,8 @@ def test_what_was_made_ready_is_what_would_have_been_sent(
         elsewhere = pack if way == "elsewhere" else packed_by_nobody
         travel = TravelFiles(folder / "travel", elsewhere=elsewhere)
         with storescp(folder, ae_title="PACS", options=("+xa",)) as peer:
-            pacs = an_entity("PACS", host="127.0.0.1", port=peer.peer.port)
+            smallest = Compression.SMALLEST
+            pacs = an_entity("PACS", host="127.0.0.1", port=peer.peer.port, compression=smallest)
             sender = _sender(works, peer.peer.port, travel)
             if way == "before":
                 sender.prepare(pacs, paths)

@@ -27,7 +27,8 @@ from dicom_node.network.errors import (
     AssociationRejectedError,
     ConnectionFailedError,
 )
-from dicom_node.network.storage_scu import OutcomeKind, StoreOutcome, echo, storage_line, store
+from dicom_node.network.storage_scu import echo, storage_line, store
+from dicom_node.network.store_outcome import OutcomeKind, StoreOutcome
 from tests.peers import dcmtk
 from tests.peers.data import dicom_files
 from tests.peers.dcmtk import Peer

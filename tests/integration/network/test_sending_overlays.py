@@ -15,12 +15,15 @@ from pydicom.uid import (
 )
 
 from dicom_node.domain.application_entity import Compression
-from dicom_node.network.associations import Destination
-from dicom_node.network.sender import compressed
-from dicom_node.network.storage_scu import store
+from dicom_node.network.associations import Destination, ScuTimeouts
+from dicom_node.network.pace import Pace
+from dicom_node.network.sender import StorageSender, compressed
+from dicom_node.network.storage_scu import Way, storage_line, store
+from dicom_node.workflow.delivery.ports import Outcome
 from sr_templates.secondary_capture import build_overlays
 from tests.integration.sr_templates.validators import dciodvfy_errors
 from tests.peers import dcmtk
+from tests.unit.builders import an_entity
 from tests.unit.sr_templates.builders import a_context, a_prediction, a_source, some_pixels
 
 pytestmark = pytest.mark.peer
@@ -96,3 +99,70 @@ def test_nothing_is_compressed_unasked(overlay: Path, tmp_path: Path) -> None:
         store([overlay], to)
         (arrived,) = peer.files()
         assert dcmread(arrived).file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+
+
+@pytest.mark.parametrize(
+    ("option", "near", "far"),
+    [
+        ("+xa", ExplicitVRLittleEndian, JPEGLSLossless),
+        ("+xe", ExplicitVRLittleEndian, ExplicitVRLittleEndian),
+        ("+xi", ImplicitVRLittleEndian, ImplicitVRLittleEndian),
+    ],
+)
+def test_one_that_is_near_gets_an_overlay_as_it_is_and_one_that_is_far_the_smallest(
+    overlay: Path, tmp_path: Path, option: str, near: str, far: str
+) -> None:
+    """The same pixels and attributes arrive; only the transfer syntax differs."""
+    kept = dcmread(overlay)
+    for address, syntax in (("", near), ("8.8.8.8", far)):
+        pace = _Elsewhere(address)
+        with dcmtk.storescp(tmp_path / (address or "here"), options=[option]) as peer:
+            to = Destination(ae_title=peer.peer.ae_title, host=peer.peer.host, port=peer.peer.port)
+            way = Way(compress=compressed(Compression.AUTOMATIC), pace=pace)
+            with storage_line([overlay], to, way=way) as line:
+                (outcome,) = line.store([overlay])
+            assert outcome.stored, outcome
+            (path,) = peer.files()
+        arrived = dcmread(path)
+        assert arrived.file_meta.TransferSyntaxUID == syntax
+        assert np.array_equal(arrived.pixel_array, kept.pixel_array)
+        assert dciodvfy_errors(path) == []
+        for each in (arrived, simple := dcmread(overlay)):
+            del each.PixelData
+        assert list(arrived) == list(simple)
+
+
+@pytest.mark.parametrize(
+    ("compression", "syntax"),
+    [
+        (Compression.AUTOMATIC, ExplicitVRLittleEndian),
+        (Compression.SMALLEST, JPEGLSLossless),
+        (Compression.RLE, RLELossless),
+    ],
+)
+def test_a_destination_on_this_host_is_near_unless_its_entry_says_how_overlays_travel(
+    overlay: Path, tmp_path: Path, compression: Compression, syntax: str
+) -> None:
+    with dcmtk.storescp(tmp_path / "peer", options=["+xa"]) as peer:
+        to = Destination(ae_title=peer.peer.ae_title, host=peer.peer.host, port=peer.peer.port)
+        sender = StorageSender(
+            ae_title="AINODE", timeouts=ScuTimeouts(), path_of=Path, address=lambda _: to
+        )
+        entity = an_entity("PACS", compression=compression)
+        with sender.connect(entity, [str(overlay)]) as line:
+            (sent_one,) = line.send([str(overlay)])
+        assert sent_one.outcome is Outcome.STORED, sent_one
+        (path,) = peer.files()
+    assert dcmread(path).file_meta.TransferSyntaxUID == syntax
+
+
+class _Elsewhere(Pace):
+    """A pace at which a peer seems to be reached somewhere else."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self._shown = address
+
+    def reached(self, address: str) -> None:
+        """Take note of the address that was given, if one was."""
+        super().reached(self._shown or address)
