@@ -1,43 +1,33 @@
 """Puts the pages together: their frame, their sections, and DICOMweb under the same sign-in."""
 
-from collections.abc import AsyncIterator, Callable
-from typing import Annotated
-
-from fastapi import APIRouter, Depends, Request
-from pydicom import Dataset
-
 from dicom_node.administration.administration import Administration
 from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.configuration.settings import NodeSettings
-from dicom_node.dicomweb.data_sets import header
 from dicom_node.dicomweb.decoding import Decoder
-from dicom_node.dicomweb.errors import UnknownResourceError
 from dicom_node.dicomweb.router import make_router as make_dicomweb
 from dicom_node.dicomweb.storing import is_store, make_store_router
-from dicom_node.dicomweb.uploads import Sender, Uploads
+from dicom_node.dicomweb.uploads import Uploads
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.user import Permission
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.node.clock import utc_now
-from dicom_node.node.evidence_download import MayReadImages, make_evidence_download
+from dicom_node.node.evidence_download import make_evidence_download
 from dicom_node.node.fetching import prior_rule
+from dicom_node.node.headings import Headings
+from dicom_node.node.image_access import WithheldSeries, for_readers, sender_by_token
 from dicom_node.node.priors_shown import PriorsShown
 from dicom_node.node.repositories import Repositories
 from dicom_node.node.single_sign_on import make_single_sign_on
-from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.web import uploading
 from dicom_node.web.administration.sections import make_sections
 from dicom_node.web.api import reviews
-from dicom_node.web.api.callers import Caller, needing
 from dicom_node.web.api.router import make_api, make_documentation
 from dicom_node.web.application import Pages
 from dicom_node.web.audit import AuditPort, make_audit
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.devices.router import make_calibration, make_drift
 from dicom_node.web.frame import Frame, Section
-from dicom_node.web.records import Accesses
 from dicom_node.web.request_limits import Streams
-from dicom_node.web.review.priors import FindPriors
 from dicom_node.web.review.reading_first import (
     UnreadBy,
     Withheld,
@@ -46,7 +36,6 @@ from dicom_node.web.review.reading_first import (
     withholds_nothing,
 )
 from dicom_node.web.review.router import make_router as make_review_pages
-from dicom_node.web.review.study import StudyHeading
 from dicom_node.web.sessions import allows, session_secret
 
 
@@ -72,26 +61,6 @@ def make_pages(
     """
     frame = Frame(version=version)
     catalogue = ArchiveCatalogue(repositories)
-    sections = []
-    if review_queue is not None:
-        router = make_review_pages(
-            frame,
-            review_queue,
-            Headings(catalogue),
-            utc_now,
-            subjects=repositories.subjects.of,
-            find_studies=repositories.subjects.studies_of,
-            set_reads_first=repositories.users.set_reads_first,
-            find_priors=_priors(settings, repositories),
-        )
-        sections.append(
-            Section(
-                title="Worklist",
-                path="/worklist",
-                router=router,
-                is_for=allows(Permission.REVIEW),
-            )
-        )
     withheld: WithheldFrom = withholds_nothing
     unread: UnreadBy = everything_is_read
     if review_queue is not None:
@@ -103,9 +72,12 @@ def make_pages(
         decoder,
         withheld=WithheldSeries(repositories.hotbase, unread),
     )
-    interfaces = [_for_readers(reading)]
+    sections: list[Section] = []
+    interfaces = [for_readers(reading)]
+    if review_queue is not None:
+        sections.append(_worklist(frame, settings, repositories, review_queue, catalogue))
     if uploads is not None:
-        interfaces.append(make_store_router(uploads, _sender(settings)))
+        interfaces.append(make_store_router(uploads, sender_by_token(settings)))
     if administration is not None:
         sections += make_sections(frame, administration, withheld)
         api = make_api(administration, withheld)
@@ -118,26 +90,9 @@ def make_pages(
             api.include_router(service)
         interfaces += [api, make_documentation(frame, api, version)]
     if administration is not None and uploads is not None:
-        most = settings.web.max_upload_bytes
-        sections.append(
-            Section(
-                title="Upload",
-                path=uploading.PATH,
-                router=uploading.make_router(
-                    frame, administration.uploaded, most_bytes=most, withheld=withheld
-                ),
-                is_for=allows(Permission.UPLOAD),
-            )
-        )
+        sections.append(_upload(frame, settings, administration, withheld))
     if devices is not None:
-        calibration, drift = make_calibration(frame, devices), make_drift(frame, devices)
-        sections += [
-            Section(title=title, path=path, router=router, is_for=allows(Permission.DEVICES))
-            for title, path, router in (
-                ("Calibration", "/calibration", calibration),
-                ("Drift", "/drift", drift),
-            )
-        ]
+        sections += _devices(frame, devices)
     if settings.openid.only:
         # Whoever has one would be signed in again as soon as passwords count again.
         repositories.sessions.end_of_passwords()
@@ -157,101 +112,49 @@ def make_pages(
     )
 
 
-_SEARCHES = ("/studies", "/series", "/instances")
+def _worklist(
+    frame: Frame,
+    settings: NodeSettings,
+    repositories: Repositories,
+    review_queue: ReviewQueue,
+    catalogue: ArchiveCatalogue,
+) -> Section:
+    priors = PriorsShown(repositories, repositories.review_queue(), prior_rule(settings))
+    router = make_review_pages(
+        frame,
+        review_queue,
+        Headings(catalogue),
+        utc_now,
+        subjects=repositories.subjects.of,
+        find_studies=repositories.subjects.studies_of,
+        set_reads_first=repositories.users.set_reads_first,
+        find_priors=priors.of_study,
+    )
+    return Section(
+        title="Worklist", path="/worklist", router=router, is_for=allows(Permission.REVIEW)
+    )
 
 
-class WithheldSeries:
-    """Which series of the node are kept from somebody who must read a study first."""
+def _upload(
+    frame: Frame, settings: NodeSettings, administration: Administration, withheld: WithheldFrom
+) -> Section:
+    router = uploading.make_router(
+        frame,
+        administration.uploaded,
+        most_bytes=settings.web.max_upload_bytes,
+        withheld=withheld,
+    )
+    return Section(
+        title="Upload", path=uploading.PATH, router=router, is_for=allows(Permission.UPLOAD)
+    )
 
-    def __init__(self, results: Hotbase, unread: UnreadBy) -> None:
-        self._results = results
-        self._unread = unread
 
-    def __call__(self, request: Request, study: str | None) -> frozenset[str]:
-        """Return the series of results of a study, or of all; none if the caller is no reader."""
-        who: Caller = request.state.caller
-        if Permission.REVIEW not in who.permissions:
-            return frozenset()
-        return self._results.series_made_of(self._unread(who.user, study))
-
-
-class Headings:
-    """Reads who and what an image shows from its header in the archive."""
-
-    def __init__(self, catalogue: ArchiveCatalogue) -> None:
-        self._catalogue = catalogue
-
-    def __call__(self, sop_instance_uid: str) -> StudyHeading | None:
-        """Return the heading in one image's header; None where the image cannot be read."""
-        found = self._catalogue.find(sop_instance_uid)
-        if found is None:
-            return None
-        try:
-            dataset = header(found.path)
-        except UnknownResourceError:
-            return None
-        return StudyHeading(
-            patient_name=_name(dataset),
-            patient_id=_text(dataset, "PatientID"),
-            birth_date=_day(dataset, "PatientBirthDate"),
-            sex=_text(dataset, "PatientSex"),
-            study_date=_day(dataset, "StudyDate"),
-            description=_text(dataset, "StudyDescription") or _text(dataset, "SeriesDescription"),
-            accession_number=_text(dataset, "AccessionNumber"),
+def _devices(frame: Frame, devices: DeviceDesk) -> list[Section]:
+    calibration, drift = make_calibration(frame, devices), make_drift(frame, devices)
+    return [
+        Section(title=title, path=path, router=router, is_for=allows(Permission.DEVICES))
+        for title, path, router in (
+            ("Calibration", "/calibration", calibration),
+            ("Drift", "/drift", drift),
         )
-
-
-def _priors(settings: NodeSettings, repositories: Repositories) -> FindPriors:
-    return PriorsShown(repositories, repositories.review_queue(), prior_rule(settings)).of_study
-
-
-def _for_readers(router: APIRouter) -> APIRouter:
-    """Let only those see images and headers who read them; nobody by administering the node.
-
-    They may be signed in at the pages, or have a token with that scope.
-    """
-    accesses = Accesses()
-
-    async def recorded(request: Request, who: MayReadImages) -> AsyncIterator[None]:
-        request.state.caller = who
-        yield  # a request that fails raises here
-        study = request.path_params.get("study")
-        searches = request.url.path.rstrip("/").endswith(_SEARCHES)
-        if study is None or searches:
-            accesses.asked(request, user=who.actor)
-        else:
-            accesses.seen(request, study, user=who.actor, how="DICOMweb")
-
-    guarded = APIRouter(dependencies=[Depends(recorded)])
-    guarded.include_router(router)
-    return guarded
-
-
-def _sender(settings: NodeSettings) -> Callable[..., Sender]:
-    """Return what says as which AE title a caller stores, and lets nobody else in."""
-
-    def sender(
-        request: Request, who: Annotated[Caller, Depends(needing(Permission.UPLOAD))]
-    ) -> Sender:
-        return Sender(
-            ae_title=who.sender or settings.web.upload_ae_title,
-            actor=who.actor,
-            address=request.client.host if request.client else "",
-        )
-
-    return sender
-
-
-def _text(dataset: Dataset, keyword: str) -> str:
-    return str(dataset.get(keyword) or "").strip()
-
-
-def _name(dataset: Dataset) -> str:
-    """Return the name as people write it: family name, then the others."""
-    parts = [part for part in _text(dataset, "PatientName").partition("=")[0].split("^") if part]
-    return ", ".join([parts[0], " ".join(parts[1:])] if len(parts) > 1 else parts)
-
-
-def _day(dataset: Dataset, keyword: str) -> str:
-    text = _text(dataset, keyword)
-    return f"{text[:4]}-{text[4:6]}-{text[6:8]}" if len(text) == 8 and text.isdecimal() else text
+    ]
