@@ -38,7 +38,8 @@ class QueryKey:
     ``path`` is a keyword, or keywords of nested sequences joined by dots. ``required``: the
     Standard wants it matched. ``returned``: every answer holds it, asked for or not. ``column``:
     what a store keeps it in to narrow a search; without one it is matched on the entity.
-    ``counted``: made from what lies below, and so never read from an object.
+    ``counted``: made from what lies below, and so never read from an object. ``noted``: the column
+    holds a note of the values (``dicom_node.query.notes``), which narrows and never decides.
     """
 
     path: str
@@ -47,6 +48,7 @@ class QueryKey:
     returned: bool = False
     column: str = ""
     counted: bool = False
+    noted: bool = False
 
     @property
     def tag(self) -> BaseTag:
@@ -76,7 +78,10 @@ def vr_of(tag: BaseTag) -> str:
 
 
 def _keys(level: Level, *rows: tuple[str, str, str]) -> tuple[QueryKey, ...]:
-    """Rows are path, marks (``r`` required, ``a`` always returned, ``c`` counted) and column."""
+    """Rows are path, marks and column.
+
+    Marks are ``r`` required, ``a`` always returned, ``c`` counted, ``n`` noted.
+    """
     return tuple(
         QueryKey(
             path=path,
@@ -84,6 +89,7 @@ def _keys(level: Level, *rows: tuple[str, str, str]) -> tuple[QueryKey, ...]:
             required="r" in marks,
             returned="a" in marks,
             counted="c" in marks,
+            noted="n" in marks,
             column=column,
         )
         for path, marks, column in rows
@@ -161,27 +167,27 @@ ARCHIVE_KEYS: tuple[QueryKey, ...] = (
         ("SOPInstanceUID", "ra", "sop_instance_uid"),
         ("SOPClassUID", "ra", "sop_class_uid"),
         ("InstanceNumber", "ra", "instance_number"),
-        ("Rows", "a", ""),
-        ("Columns", "a", ""),
-        ("BitsAllocated", "a", ""),
-        ("NumberOfFrames", "a", ""),
-        ("InstanceCreationDate", "", ""),
-        ("InstanceCreationTime", "", ""),
-        ("ContentDate", "", ""),
-        ("ContentTime", "", ""),
-        ("AcquisitionDate", "", ""),
-        ("AcquisitionTime", "", ""),
-        ("AcquisitionNumber", "", ""),
-        ("ImageType", "", ""),
-        ("ImageLaterality", "", ""),
-        ("ViewPosition", "", ""),
-        ("PresentationIntentType", "", ""),
-        ("PhotometricInterpretation", "", ""),
-        ("ContentLabel", "", ""),
-        ("ContentDescription", "", ""),
-        ("CompletionFlag", "", ""),
-        ("VerificationFlag", "", ""),
-        ("ConceptNameCodeSequence", "", ""),
+        ("Rows", "an", "rows"),
+        ("Columns", "an", "columns"),
+        ("BitsAllocated", "an", "bits_allocated"),
+        ("NumberOfFrames", "an", "number_of_frames"),
+        ("InstanceCreationDate", "n", "instance_creation_date"),
+        ("InstanceCreationTime", "n", "instance_creation_time"),
+        ("ContentDate", "n", "content_date"),
+        ("ContentTime", "n", "content_time"),
+        ("AcquisitionDate", "n", "acquisition_date"),
+        ("AcquisitionTime", "n", "acquisition_time"),
+        ("AcquisitionNumber", "n", "acquisition_number"),
+        ("ImageType", "n", "image_type"),
+        ("ImageLaterality", "n", "image_laterality"),
+        ("ViewPosition", "n", "view_position"),
+        ("PresentationIntentType", "n", "presentation_intent_type"),
+        ("PhotometricInterpretation", "n", "photometric_interpretation"),
+        ("ContentLabel", "n", "content_label"),
+        ("ContentDescription", "n", "content_description"),
+        ("CompletionFlag", "n", "completion_flag"),
+        ("VerificationFlag", "n", "verification_flag"),
+        ("ConceptNameCodeSequence", "n", "concept_name_code_sequence"),
     ),
 )
 

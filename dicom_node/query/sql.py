@@ -24,6 +24,8 @@ _HOUR = 3_600_000_000  # microseconds, as times are counted
 _WHOLE_NUMBERS = frozenset({"IS", "SL", "SS", "UL", "US"})
 # Values that are kept in JSON as they are written, and are compared character by character.
 _VERBATIM = frozenset({"AE", "AS", "CS", "LO", "LT", "SH", "ST", "UC", "UI", "UR", "UT"})
+# As JSON is written: half of a surrogate pair may stand alone, and both halves are replaced.
+_UNREADABLE = r"\\u(0000|d[89a-f][0-9a-f]{2})"
 _UNESCAPED = re.compile(r"[ !#-)+->@-\[\]-~]+")  # printable ASCII but for " \ * and ?
 
 
@@ -65,25 +67,25 @@ def mentioned(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Condition:
     if key.empty:
         first = _first_value(text, f"{key.tag:08X}", dialect)
         return sa.or_(first.is_(None), first == "")
-    named = _stands_in(text, f'"{key.tag:08X}"', dialect)
+    named = stands_in(text, f'"{key.tag:08X}"', dialect)
     if key.vr in {"DA", "TM"} | _WHOLE_NUMBERS:
         return sa.and_(named, _first_says(key, text, dialect))
     pieces = [_longest_piece(value) for value in key.values if key.vr in _VERBATIM]
     if not pieces or not all(pieces):
         return named
-    parts = [_stands_in(text, piece, dialect) for piece in pieces]
+    parts = [stands_in(text, piece, dialect) for piece in pieces]
     return sa.and_(named, sa.and_(*parts) if key.every else sa.or_(*parts))
 
 
 def combined_condition(key: CombinedKey, column: sa.ColumnElement[Any]) -> Condition:
     """Return what a combined date and time says of the day alone; zones may move it."""
-    return _between(column, *_days(key))
+    return between(column, *days_of(key))
 
 
 def combined_mention(key: CombinedKey, text: sa.ColumnElement[Any], dialect: str) -> Condition:
     """Return what a combined date and time without a column says of the JSON text, as above."""
     first = _first_value(text, f"{key.date.tag:08X}", dialect)
-    said = sa.and_(_is_day(first, dialect), _between(first, *_days(key)))
+    said = sa.and_(_is_day(first, dialect), between(first, *days_of(key)))
     return sa.or_(said, _says_otherwise(key.date, text, first, dialect))
 
 
@@ -97,13 +99,35 @@ def text_condition(column: sa.ColumnElement[Any], value: str, dialect: str) -> C
     return column.like(escaped.replace("*", "%").replace("?", "_"), escape="\\")
 
 
+def stands_in(text: sa.ColumnElement[Any], piece: str, dialect: str) -> Condition:
+    """Return the condition that a piece stands in a text, character by character."""
+    find = sa.func.instr if dialect == "sqlite" else sa.func.strpos
+    return find(text, piece) > 0
+
+
+def between(column: sa.ColumnElement[Any], first: str, last: str) -> Condition:
+    """Return the condition of a date from ``first`` to ``last``, one of which may be open."""
+    if first == last:
+        return column == first
+    lowest = first or "0"  # what is empty is no date, and before every one
+    return sa.and_(column >= lowest, column <= last) if last else column >= lowest
+
+
+def days_of(key: CombinedKey) -> tuple[str, str]:
+    """Return the first and the last day of a combined date and time, in any time zone."""
+    wanted = dates(key.date.values[0])
+    if key.date.offset:
+        return _shifted(wanted.first, -_ZONES_APART), _shifted(wanted.last, _ZONES_APART)
+    return wanted.first, wanted.last
+
+
 def _value(value: str, vr: str, name: str, columns: Columns, dialect: str) -> Condition:
     if vr == "PN":
         return _name(value, name, columns, dialect)
     column = columns[name]
     if vr == "DA":
         wanted = dates(value)
-        return _between(column, wanted.first, wanted.last)
+        return between(column, wanted.first, wanted.last)
     if vr == "TM":
         window = times(value)
         return sa.and_(column >= window.start, column < window.end)
@@ -146,7 +170,7 @@ def _name(value: str, name: str, columns: Columns, dialect: str) -> Condition:
 
 def _alike(value: str, words: sa.ColumnElement[Any], dialect: str) -> Condition:
     each = [
-        sa.or_(*(_stands_in(words, stem, dialect) for stem in any_of)) for any_of in stems(value)
+        sa.or_(*(stands_in(words, stem, dialect) for stem in any_of)) for any_of in stems(value)
     ]
     return sa.and_(*each) if each else sa.false()
 
@@ -165,7 +189,7 @@ def _first_says(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Conditio
 def _means(value: str, vr: str, first: sa.ColumnElement[Any], dialect: str) -> Condition:
     if vr == "DA":
         wanted = dates(value)
-        return _between(first, wanted.first, wanted.last)
+        return between(first, wanted.first, wanted.last)
     if vr == "TM":
         window = times(value)
         begun, ended = window.start // _HOUR, (window.end - 1) // _HOUR
@@ -205,20 +229,20 @@ def _matches(first: sa.ColumnElement[Any], glob: str, regex: str, dialect: str) 
 def _first_value(text: sa.ColumnElement[Any], tag: str, dialect: str) -> sa.ColumnElement[Any]:
     if dialect == "sqlite":
         return sa.func.json_extract(text, f'$."{tag}".Value[0]')
-    return sa.func.json_extract_path_text(sa.cast(text, sa.JSON), tag, "Value", "0")
+    return sa.func.json_extract_path_text(_as_json(text), tag, "Value", "0")
 
 
 def _has_second(text: sa.ColumnElement[Any], tag: str, dialect: str) -> Condition:
     """Whether there is a second value, be it null: more may follow it."""
     if dialect == "sqlite":
         return sa.func.json_type(text, f'$."{tag}".Value[1]').is_not(None)
-    second = sa.func.json_extract_path(sa.cast(text, sa.JSON), tag, "Value", "1", type_=sa.Text)
+    second = sa.func.json_extract_path(_as_json(text), tag, "Value", "1", type_=sa.Text)
     return second.is_not(None)
 
 
-def _stands_in(text: sa.ColumnElement[Any], piece: str, dialect: str) -> Condition:
-    find = sa.func.instr if dialect == "sqlite" else sa.func.strpos
-    return find(text, piece) > 0
+def _as_json(text: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return the JSON of a text for PostgreSQL, which reads none with a NUL or half a character."""
+    return sa.cast(sa.func.regexp_replace(text, _UNREADABLE, r"\\u0020", "g"), sa.JSON)
 
 
 def _number(value: str, column: sa.ColumnElement[Any]) -> Condition:
@@ -226,21 +250,6 @@ def _number(value: str, column: sa.ColumnElement[Any]) -> Condition:
     if wanted is None or wanted != wanted.to_integral_value() or abs(wanted) > _LARGEST:
         return sa.false()
     return column == int(wanted)
-
-
-def _between(column: sa.ColumnElement[Any], first: str, last: str) -> Condition:
-    if first == last:
-        return column == first
-    lowest = first or "0"  # what is empty is no date, and before every one
-    return sa.and_(column >= lowest, column <= last) if last else column >= lowest
-
-
-def _days(key: CombinedKey) -> tuple[str, str]:
-    """Return the first and the last day of a combined date and time, in any time zone."""
-    wanted = dates(key.date.values[0])
-    if key.date.offset:
-        return _shifted(wanted.first, -_ZONES_APART), _shifted(wanted.last, _ZONES_APART)
-    return wanted.first, wanted.last
 
 
 def _shifted(day: str, by: timedelta) -> str:

@@ -9,6 +9,7 @@ files, and may be read again: rows of ``instances`` and ``evidence`` say whether
 import sqlalchemy as sa
 
 from dicom_node.persistence.corridor.tables import METADATA, UID
+from dicom_node.query.keys import ARCHIVE_KEYS
 
 # PostgreSQL compares numbers below this as fast; a time of day has 86,400,000,000 microseconds.
 _Integer = sa.BigInteger
@@ -74,6 +75,11 @@ SERIES_ATTRIBUTES = sa.Table(
     ),
 )
 
+# Notes of what instances are asked for beside their columns; null where there is none, as in rows
+# that an earlier version writes beside this one. They lie in the index of the instances' order,
+# so that all instances are looked through without their attributes.
+NOTED_KEYS = tuple(key for key in ARCHIVE_KEYS if key.noted)
+
 INSTANCE_ATTRIBUTES = sa.Table(
     "instance_attributes",
     METADATA,
@@ -84,12 +90,15 @@ INSTANCE_ATTRIBUTES = sa.Table(
     sa.Column("transfer_syntax_uid", UID, nullable=False),
     sa.Column("instance_number", _Integer),
     _text("attributes"),
+    *(sa.Column(key.column, sa.Text) for key in NOTED_KEYS),
     sa.Index(
         "ix_instance_attributes_order",
         "study_instance_uid",
         "series_instance_uid",
         "instance_number",
         "sop_instance_uid",
+        "sop_class_uid",
+        *(key.column for key in NOTED_KEYS),
     ),
     # Which classes a study has, and how many of each, is said without reading its instances.
     sa.Index("ix_instance_attributes_classes", "study_instance_uid", "sop_class_uid"),

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from dicom_node.domain.instance import QueryAttributes, ReceivedInstance
 from dicom_node.persistence.corridor.attribute_tables import (
     INSTANCE_ATTRIBUTES,
+    NOTED_KEYS,
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
@@ -24,6 +25,7 @@ from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
 from dicom_node.query.columns import column_values
 from dicom_node.query.json_model import JsonEntity
 from dicom_node.query.keys import ARCHIVE_KEYS, Level, QueryKey, tag_of, vr_of
+from dicom_node.query.notes import NOTHING, note
 
 _RECEIVED = TypeAdapter(ReceivedInstance)
 
@@ -39,6 +41,7 @@ def _kept(*levels: Level) -> tuple[QueryKey, ...]:
 
 _STUDY_KEYS = _kept(Level.PATIENT, Level.STUDY)
 _SERIES_KEYS = _kept(Level.SERIES)
+_NOTED = {f"{key.tag:08X}": key for key in NOTED_KEYS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +237,18 @@ def _instance_row(instance: ReceivedInstance, attributes: str) -> dict[str, Any]
         "transfer_syntax_uid": instance.transfer_syntax_uid,
         "instance_number": instance.header.instance_number,
         "attributes": attributes,
+        **notes_of(attributes),
     }
+
+
+def notes_of(attributes: str) -> dict[str, str | None]:
+    """Return the notes of an instance with these attributes, a text in the DICOM JSON Model."""
+    read = json.loads(attributes)
+    entity = JsonEntity(read)
+    notes: dict[str, str | None] = dict.fromkeys((key.column for key in NOTED_KEYS), NOTHING)
+    for key in (_NOTED[tag] for tag in read.keys() & _NOTED.keys()):
+        notes[key.column] = None if entity.items(key.tag) else note(key.vr, entity.texts(key.tag))
+    return notes
 
 
 def _forget(connection: sa.Connection, uids: Sequence[str]) -> None:

@@ -14,30 +14,23 @@ from dicom_node.persistence.corridor.attribute_tables import (
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
+from dicom_node.persistence.corridor.instance_search import find_instances
+from dicom_node.persistence.corridor.narrowing import (
+    asked_of_instances,
+    narrowed,
+    studies_first,
+)
 from dicom_node.persistence.corridor.unseen import Unseen
-from dicom_node.query.errors import UnusableQueryError
 from dicom_node.query.json_model import JsonAttributes, JsonEntity
-from dicom_node.query.keys import Level, QueryKey, archive_keys, tag_of, vr_of
+from dicom_node.query.keys import Level, tag_of, vr_of
 from dicom_node.query.matching import CombinedKey, Key, matches
 from dicom_node.query.ports import Matches, Window
 from dicom_node.query.reading import Query
 from dicom_node.query.sql import (
-    Columns,
     Condition,
-    combined_condition,
-    combined_mention,
-    condition,
-    is_exact,
-    mentioned,
 )
 
 _STUDY, _SERIES, _INSTANCE = STUDY_ATTRIBUTES.c, SERIES_ATTRIBUTES.c, INSTANCE_ATTRIBUTES.c
-_TABLES = {
-    Level.PATIENT: (STUDY_ATTRIBUTES,),
-    Level.STUDY: (STUDY_ATTRIBUTES,),
-    Level.SERIES: (STUDY_ATTRIBUTES, SERIES_ATTRIBUTES),
-    Level.INSTANCE: (STUDY_ATTRIBUTES, SERIES_ATTRIBUTES, INSTANCE_ATTRIBUTES),
-}
 # The newest studies first; within a study by number. Each order is one of an index.
 _ORDER: Mapping[Level, tuple[sa.ColumnElement[Any], ...]] = {
     Level.PATIENT: (_STUDY.patient_id, _STUDY.study_instance_uid),
@@ -47,19 +40,6 @@ _ORDER: Mapping[Level, tuple[sa.ColumnElement[Any], ...]] = {
         _SERIES.series_number,
         _SERIES.series_instance_uid,
     ),
-    Level.INSTANCE: (
-        _INSTANCE.study_instance_uid,
-        _INSTANCE.series_instance_uid,
-        _INSTANCE.instance_number,
-        _INSTANCE.sop_instance_uid,
-    ),
-}
-_IN_STUDY = {"ModalitiesInStudy": SERIES_ATTRIBUTES, "SOPClassesInStudy": INSTANCE_ATTRIBUTES}
-_TEXTS: Mapping[Level, sa.ColumnElement[str]] = {
-    Level.PATIENT: _STUDY.attributes,
-    Level.STUDY: _STUDY.attributes,
-    Level.SERIES: _SERIES.attributes,
-    Level.INSTANCE: _INSTANCE.attributes,
 }
 _IDENTIFIERS = {
     "StudyInstanceUID": "study_instance_uid",
@@ -96,13 +76,15 @@ class ObjectSearch:
             A key is none of this level or those above it.
         """
         unseen = Unseen(series=without, dialect=self._engine.dialect.name)
-        narrowed = [_narrowed(key, level, unseen) for key in query.conditions]
-        left = [
-            key for key, (_, exact) in zip(query.conditions, narrowed, strict=True) if not exact
-        ]
-        conditions = self._conditions(level, query.conditions, [each for each, _ in narrowed])
-        if level in (Level.SERIES, Level.INSTANCE):
-            conditions += unseen.leave_out(_TABLES[level][-1].c.series_instance_uid)
+        if level is Level.INSTANCE:
+            return self._instances(query.conditions, window, unseen)
+        said = [narrowed(key, level, unseen) for key in query.conditions]
+        left = [key for key, (_, exact) in zip(query.conditions, said, strict=True) if not exact]
+        conditions = [each for each, _ in said]
+        if level is Level.SERIES and unseen.dialect == "sqlite":
+            conditions = studies_first(query.conditions, conditions)
+        if level is Level.SERIES:
+            conditions += unseen.leave_out(_SERIES.series_instance_uid)
         statement = _select(level).where(*_of_level(level, conditions, decided=not left))
         if left:
             found = self._matching(level, statement, left, window)
@@ -117,6 +99,14 @@ class ObjectSearch:
             else:
                 _add_counts(connection, level, found, unseen)
         return Matches(found=tuple(found), more=more)
+
+    def _instances(
+        self, keys: Sequence[Key | CombinedKey], window: Window, unseen: Unseen
+    ) -> Matches:
+        with self._read() as connection:
+            rows = find_instances(connection, asked_of_instances(keys, unseen), window)
+        found = [_identified(attributes, row) for row, attributes in rows]
+        return Matches(found=tuple(found[: window.limit]), more=len(found) > window.limit)
 
     def _matching(
         self,
@@ -140,17 +130,6 @@ class ObjectSearch:
                 matching = patients.one_of_each(matching)
             return list(islice(matching, window.offset, last))
 
-    def _conditions(
-        self,
-        level: Level,
-        keys: Sequence[Key | CombinedKey],
-        narrowed: Sequence[Condition | None],
-    ) -> list[Condition]:
-        """Return the conditions, worded for the database: PostgreSQL orders joins by itself."""
-        if self._engine.dialect.name == "sqlite" and level in (Level.SERIES, Level.INSTANCE):
-            return _studies_first(level, keys, narrowed)
-        return [each for each in narrowed if each is not None]
-
     def _in_order(self, level: Level) -> sa.Connection:
         """Return a connection that looks rows up one after another, in the order of an index.
 
@@ -158,86 +137,13 @@ class ObjectSearch:
         and goes through all series for each instance: a minute for 100,000, not seconds.
         """
         connection = self._read()
-        if connection.dialect.name == "postgresql" and level in (Level.SERIES, Level.INSTANCE):
+        if connection.dialect.name == "postgresql" and level is Level.SERIES:
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
             connection.exec_driver_sql("SET LOCAL enable_sort = off")
         return connection
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
-
-
-def _narrowed(
-    key: Key | CombinedKey, level: Level, unseen: Unseen
-) -> tuple[Condition | None, bool]:
-    """Return what the database can say of a key, and whether that is all there is to say."""
-    dialect = unseen.dialect
-    if isinstance(key, CombinedKey):
-        described = _described(key.date, level)
-        _described(key.time, level)
-        if not described.column:
-            return combined_mention(key, _TEXTS[described.level], dialect), False
-        return combined_condition(key, _columns(level)[described.column]), False
-    described = _described(key, level)
-    if described.path in _IN_STUDY:
-        return _in_study(key, described, unseen), True
-    if not described.column:
-        return mentioned(key, _TEXTS[described.level], dialect), False
-    return condition(key, described.column, _columns(level), dialect), is_exact(key)
-
-
-def _studies_first(
-    level: Level, keys: Sequence[Key | CombinedKey], narrowed: Sequence[Condition | None]
-) -> list[Condition]:
-    """Return the conditions of keys; those of studies find the studies first, and then what is in.
-
-    However many series and instances there are, each study is then looked at once.
-    """
-    own: list[Condition] = []
-    of_studies: list[Condition] = []
-    for key, each in zip(keys, narrowed, strict=True):
-        if each is not None:
-            tag = key.date.tag if isinstance(key, CombinedKey) else key.tag
-            described = archive_keys(level)[tag]
-            is_study = described.level in (Level.PATIENT, Level.STUDY)
-            finds = is_study and described.path != "StudyInstanceUID"
-            (of_studies if finds else own).append(each)
-    if not of_studies:
-        return own
-    studies = sa.select(_STUDY.study_instance_uid).where(*of_studies).correlate(None)
-    return [*own, _TABLES[level][-1].c.study_instance_uid.in_(studies)]
-
-
-def _described(key: Key, level: Level) -> QueryKey:
-    found = archive_keys(level).get(key.tag)
-    if found is None or (found.counted and found.path not in _IN_STUDY):
-        name = f"({key.tag.group:04X},{key.tag.element:04X})"
-        raise UnusableQueryError(f"{name} cannot be searched for at the level {level}")
-    return found
-
-
-def _in_study(key: Key, described: QueryKey, unseen: Unseen) -> Condition:
-    """Select studies by what any of their series or instances is; ``every`` value must be there."""
-    columns = _IN_STUDY[described.path].alias("within").c
-    inside = (
-        columns.study_instance_uid == _STUDY.study_instance_uid,
-        *unseen.leave_out(columns.series_instance_uid),
-    )
-    if key.empty:
-        return ~sa.exists().where(*inside, columns[described.column] != "")
-    each = [Key(tag=key.tag, vr=key.vr, values=(value,)) for value in key.values]
-    parts = [
-        sa.exists().where(*inside, condition(one, described.column, columns, unseen.dialect))
-        for one in each
-    ]
-    return sa.and_(*parts) if key.every else sa.or_(*parts)
-
-
-def _columns(level: Level) -> Columns:
-    """Return the columns of a level and of those above it, each by its own table's name for it."""
-    return {column.name: column for table in reversed(_TABLES[level]) for column in table.c} | {
-        column.name: column for column in _TABLES[level][-1].c
-    }
 
 
 def _of_level(
@@ -259,32 +165,27 @@ def _select(level: Level) -> sa.Select[Any]:
         _STUDY.study_instance_uid,
         _STUDY.attributes.label("study"),
     ]
-    if level in (Level.SERIES, Level.INSTANCE):
+    joined: sa.FromClause = STUDY_ATTRIBUTES
+    if level is Level.SERIES:
         columns += [_SERIES.series_instance_uid, _SERIES.attributes.label("series")]
-    if level is Level.INSTANCE:
-        columns += [_INSTANCE.sop_instance_uid, _INSTANCE.transfer_syntax_uid]
-        columns += [_INSTANCE.attributes.label("instance")]
-    joined: sa.FromClause = _TABLES[level][-1]
-    if level is Level.INSTANCE:
-        joined = joined.join(
-            SERIES_ATTRIBUTES,
-            sa.and_(
-                _SERIES.study_instance_uid == _INSTANCE.study_instance_uid,
-                _SERIES.series_instance_uid == _INSTANCE.series_instance_uid,
-            ),
+        joined = SERIES_ATTRIBUTES.join(
+            STUDY_ATTRIBUTES, _STUDY.study_instance_uid == _SERIES.study_instance_uid
         )
-    if level in (Level.SERIES, Level.INSTANCE):
-        own = _TABLES[level][-1].c
-        joined = joined.join(STUDY_ATTRIBUTES, _STUDY.study_instance_uid == own.study_instance_uid)
     return sa.select(*columns).select_from(joined).order_by(*_ORDER[level])
 
 
 def _entity(row: sa.Row[Any], read: Callable[[str], dict[str, Any]] = json.loads) -> dict[str, Any]:
     parts = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
     entity: dict[str, Any] = {}
-    for name in ("instance", "series", "study"):
+    for name in ("series", "study"):
         if name in parts:
             entity |= read(parts[name])
+    return _identified(entity, row)
+
+
+def _identified(entity: dict[str, Any], row: sa.Row[Any]) -> dict[str, Any]:
+    """Add to attributes what the index's columns say of who they are of."""
+    parts = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for it
     for keyword, name in _IDENTIFIERS.items():
         if name in parts:
             entity |= _element(keyword, [parts[name]])

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.errors import ConfigurationError
+from dicom_node.persistence.corridor.attribute_tables import INSTANCE_ATTRIBUTES
 from dicom_node.persistence.corridor.attributes import AttributeStore
 from dicom_node.persistence.database import (
     MIGRATIONS,
@@ -82,3 +83,29 @@ def test_rows_of_an_earlier_version_wait_to_be_described(engine: sa.Engine) -> N
     assert [each.sop_instance_uid for each in AttributeStore(engine).undescribed_instances(9)] == [
         an_instance().sop_instance_uid
     ]
+
+
+def test_instances_of_an_earlier_version_are_noted(engine: sa.Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0048")
+        for uid, attributes in (("1.1", '{"00280010":{"vr":"US","Value":[512]}}'), ("1.2", "{}")):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO instance_attributes (sop_instance_uid, study_instance_uid, "
+                    "series_instance_uid, sop_class_uid, transfer_syntax_uid, attributes) "
+                    "VALUES (:uid, '1', '1', '1.3', '1.4', :attributes)"
+                ),
+                {"uid": uid, "attributes": attributes},
+            )
+    migrate(engine)
+    with engine.connect() as connection:
+        noted = connection.execute(
+            sa.select(INSTANCE_ATTRIBUTES.c["rows"]).order_by(
+                INSTANCE_ATTRIBUTES.c.sop_instance_uid
+            )
+        )
+        assert noted.scalars().all() == ["\\512\\", ""]

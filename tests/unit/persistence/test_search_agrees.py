@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 
 from dicom_node.domain.instance import QueryAttributes
+from dicom_node.persistence.corridor.attribute_tables import INSTANCE_ATTRIBUTES, NOTED_KEYS
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.search import ObjectSearch
 from dicom_node.query.errors import UnusableQueryError
@@ -250,20 +251,50 @@ UNCOLUMNED: dict[str, list[list[Any]]] = {
     "Rows": [[512], [51], [5120], [2**31 - 1], []],
     "AcquisitionDate": [[each] for each in DATES] + [["20260101", "20260201"], [None, "20260101"]],
     "AcquisitionTime": [[each] for each in TIMES] + [["08", "23"], [" 0830"], ["240000"]],
+    "ImageType": [
+        ["ORIGINAL", "PRIMARY", "AXIAL"],
+        ["DERIVED", "SECONDARY"],
+        ["ORIGINALS", "PRIMARY"],
+        ["ORIGINAL"],
+        [None, "PRIMARY"],
+        [""],
+        [],
+        ["[x]", "100%_"],
+        ["ORIGINAL", "PRIMARY", *("LONGER THAN A NOTE",) * 4],
+    ],
+    "ContentDescription": [
+        *([each] for each in TEXTS),
+        ["Ä" * 40],
+        ["A1" * 40],
+        ["A\x00B"],
+        ["A\nB"],
+        ["\ud800"],
+        ["A1\u00a0"],
+    ],
 }
 UNCOLUMNED_ASKED: dict[str, list[str]] = {
     "AcquisitionNumber": ["7", "007", "7.0", "2.5", "-3", "99999999999999999999", "8", '""'],
     "Rows": ["512", "51", "5.12e2", '""'],
     "AcquisitionDate": ASKED["StudyDate"],
     "AcquisitionTime": ASKED["StudyTime"],
-}
+    "ImageType": [
+        "PRIMARY", "ORIGINAL", "ORIGINAL*", "*ARY", "?RIGINAL", "AXIAL", "[x]", "*%_", "LONGER*",
+        "ORIGINAL*AXIAL", '""',
+    ],
+    "ContentDescription": [*PATTERNS, "Ä*", "A1A1*", "A?B", "*\u00a0"],
+}  # fmt: skip
 
 
+@pytest.mark.parametrize("is_noted", [True, False], ids=["noted", "of an earlier version"])
 @pytest.mark.parametrize("name", UNCOLUMNED)
-def test_what_no_column_holds_is_found_by_the_text_of_its_values(
-    engine: sa.Engine, name: str
+def test_what_no_column_holds_is_found_by_notes_and_by_the_text_of_its_values(
+    engine: sa.Engine, name: str, is_noted: bool
 ) -> None:
     fill_instances(engine, [{name: values} for values in UNCOLUMNED[name]])
+    if not is_noted:
+        with engine.begin() as connection:
+            without = {key.column: None for key in NOTED_KEYS}
+            connection.execute(sa.update(INSTANCE_ATTRIBUTES).values(without))
     for wanted in UNCOLUMNED_ASKED[name]:
         for rules in (Rules(), Rules(empty=True)):
             check(engine, Level.INSTANCE, as_query({name: [wanted]}, rules, ""))
