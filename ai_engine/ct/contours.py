@@ -1,6 +1,5 @@
 """Outlines of areas on a slice (paper 5, section 5.7), for pictures and as regions in reports."""
 
-import cv2
 import numpy as np
 
 from ai_engine.ct.morphology import Mask
@@ -20,6 +19,8 @@ def outlines(mask: Mask) -> tuple[Ring, ...]:
 
     ``mask`` is bool (rows, columns).
     """
+    import cv2  # noqa: PLC0415 - whoever only names rings, as results do, goes without
+
     fine = np.repeat(np.repeat(mask.view(np.uint8), FINER, axis=0), FINER, axis=1)
     contours, _ = cv2.findContours(fine, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     largest_first = sorted(contours, key=cv2.contourArea, reverse=True)

@@ -27,8 +27,9 @@ class Listed:
     summary
         What the list of commands says of it: the first line of its own help.
     reads_dicom
-        Whether it meets DICOM objects or networks; one that seldom does answers sooner without
-        their libraries, and sets them up where it needs them.
+        Whether it always meets DICOM objects or networks; one that seldom does answers sooner
+        without their libraries, and sets them up where it needs them (`Invocation.repositories`
+        does unless rows are enough).
     calls_peers
         Whether it speaks DICOM over a network.
     """
@@ -53,15 +54,18 @@ COMMANDS = {
     "status": Listed(
         target="dicom_node.cli.status:status",
         summary="Show recent studies, or everything about one of them.",
+        reads_dicom=False,
     ),
     "priors": Listed(
         target="dicom_node.cli.priors:priors",
         summary="Show the priors of a study: which were found, and whether they are here.",
+        reads_dicom=False,
     ),
     "retry": Listed(
         target="dicom_node.cli.status:retry",
         summary="Try failed studies and given-up deliveries again; a running node takes them up "
         "shortly.",
+        reads_dicom=False,
     ),
     "doctor": Listed(
         target="dicom_node.cli.doctor:doctor",
@@ -77,6 +81,7 @@ COMMANDS = {
         target="dicom_node.cli.drift:drift",
         summary="Compare each device's recent images, scores and verdicts with what they were "
         "before.",
+        reads_dicom=False,
     ),
     "migrate": Listed(
         target="dicom_node.cli.doctor:migrate_schema",
@@ -105,6 +110,7 @@ COMMANDS = {
     "retention": Listed(
         target="dicom_node.cli.retention:retention",
         summary="Show whose images and results are to be removed by retention, or remove them.",
+        reads_dicom=False,
     ),
     "echo": Listed(
         target="dicom_node.cli.network:echo",
@@ -129,14 +135,17 @@ COMMANDS = {
     "evidence": Listed(
         target="dicom_node.cli.evidence:commands",
         summary="Results that broke a rule of the Standard and were therefore held back, not sent.",
+        reads_dicom=False,
     ),
     "deliveries": Listed(
         target="dicom_node.cli.deliveries:commands",
         summary="Results on their way: what was given up, and another try for it.",
+        reads_dicom=False,
     ),
     "studies": Listed(
         target="dicom_node.cli.studies:commands",
         summary="Studies whose images name several patients, and whose they are.",
+        reads_dicom=False,
     ),
     "route": Listed(target="dicom_node.cli.route:commands", summary="Check and explain routes."),
     "datasets": Listed(
@@ -153,6 +162,7 @@ COMMANDS = {
     "models": Listed(
         target="dicom_node.cli.models:commands",
         summary="List, import, promote, train, evaluate and compare models.",
+        reads_dicom=False,
     ),
     "users": Listed(
         target="dicom_node.cli.users:commands",
@@ -162,19 +172,23 @@ COMMANDS = {
     "notify": Listed(
         target="dicom_node.cli.notify:commands",
         summary="Who is told when something is wrong, or urgent: e-mail, webhook, chat, syslog.",
+        reads_dicom=False,
     ),
     "review": Listed(
         target="dicom_node.cli.review:commands",
         summary="Results that wait for an expert: look, claim, decide. A running node makes a "
         "verdict known within seconds.",
+        reads_dicom=False,
     ),
     "warehouse": Listed(
         target="dicom_node.cli.warehouse:commands",
         summary="Count and export what experts have validated.",
+        reads_dicom=False,
     ),
     "calibrate": Listed(
         target="dicom_node.cli.calibrate:commands",
         summary="Calibrate each device on what experts have validated.",
+        reads_dicom=False,
     ),
 }
 

@@ -1,7 +1,7 @@
 """``dicom-node calibrate``: thresholds and probabilities of each device, and their history."""
 
 import getpass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -14,8 +14,9 @@ from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.clock import utc_now
-from dicom_node.node.device_jobs import DeviceJobs
-from dicom_node.workflow.devices.calibrate import CalibrationOutcome
+
+if TYPE_CHECKING:
+    from dicom_node.workflow.devices.calibrate import CalibrationOutcome
 
 commands = typer.Typer(
     help="Calibrate each device on what experts have validated.\n\n"
@@ -59,6 +60,9 @@ def calibrate(
         wanted = parse_objective(objective or run.settings().calibration.objective)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
+    # Loads all that watches devices, which the history does not need.
+    from dicom_node.node.device_jobs import DeviceJobs  # noqa: PLC0415
+
     jobs = DeviceJobs(run.repositories(), run.model_cards())
     outcomes = jobs.calibrating.calibrate(
         model, objective=wanted, actor=_who(by), device_id=device, dry_run=dry_run
@@ -77,7 +81,7 @@ def history(
     """List which version of a device's calibration was in use from when on."""
     run = invocation(context)
     identity = _identity(run, model)
-    store = run.repositories().calibrations
+    store = run.repositories(rows_alone=True).calibrations
     known = {each.number: each.calibration for each in store.versions(device, identity)}
     uses = store.history(device, identity)
     if as_json:
@@ -117,7 +121,7 @@ def rollback(
     """Use an earlier version again; without --to, the one before."""
     run = invocation(context)
     identity = _identity(run, model)
-    found = run.repositories().calibrations.roll_back(
+    found = run.repositories(rows_alone=True).calibrations.roll_back(
         device, identity, at=utc_now(), actor=_who(by), why=why, number=to
     )
     said = found.name if found else "no calibration of its own"
@@ -128,7 +132,7 @@ def rollback(
     )
 
 
-def _show(run: Invocation, outcome: CalibrationOutcome, *, dry_run: bool) -> None:
+def _show(run: Invocation, outcome: "CalibrationOutcome", *, dry_run: bool) -> None:
     made = outcome.calibration
     device = "All devices" if made.device == EVERY_DEVICE else made.device
     if dry_run:

@@ -54,10 +54,16 @@ class Invocation:
         self.resources.callback(self._take_changes, administration.changes)
         return administration
 
-    def repositories(self) -> "Repositories":
-        """Open the databases and archives, the schema brought up to date where it is not."""
+    def repositories(self, *, rows_alone: bool = False) -> "Repositories":
+        """Open the databases and archives, the schema brought up to date where it is not.
+
+        A command that reads ``rows_alone`` meets no DICOM object, and does not wait for what
+        reads them.
+        """
         from dicom_node.node.repositories import Repositories  # noqa: PLC0415 - see above
 
+        if not rows_alone:
+            set_up_dicom(calls_peers=False)
         repositories = Repositories(self.settings())
         self.resources.callback(repositories.close)
         if not repositories.schemas_are_current():

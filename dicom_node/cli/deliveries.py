@@ -37,7 +37,7 @@ def list_given_up(
 ) -> None:
     """Count deliveries by where they stand; list those given up, with study and reason."""
     run = invocation(context)
-    repositories = run.repositories()
+    repositories = run.repositories(rows_alone=True)
     found = repositories.deliveries.given_up(destination, since=_utc(since), limit=limit)
     if as_json:
         write_json(found)
@@ -60,7 +60,7 @@ def list_given_up(
 def retry(context: typer.Context, destination: Destination = "", since: Since = None) -> None:
     """Try given-up deliveries again, of one destination or all; a running node takes them up."""
     run = invocation(context)
-    kept = make_deliveries(run.repositories())
+    kept = make_deliveries(run.repositories(rows_alone=True))
     count = kept.retry(actor=getpass.getuser(), destination=destination, since=_utc(since))
     run.console.print(f"{deliveries(count)} will be tried again.", highlight=False)
 

@@ -73,7 +73,7 @@ def suspend(
     """Let a model look at no more images of a device; reports say so and why."""
     run = invocation(context)
     identity = run.model_cards().identity(name)
-    suspensions = make_suspensions(run.repositories())
+    suspensions = make_suspensions(run.repositories(rows_alone=True))
     suspensions.suspend(identity.name, device, reason=why, actor=by or getpass.getuser())
     run.console.print(
         f"{name} looks at no more images of {device}: dicom-node models resume takes it back.",
@@ -85,7 +85,7 @@ def suspend(
 def resume(context: typer.Context, name: Model, device: Device, by: By = "") -> None:
     """Let a suspended model look at a device's images again."""
     run = invocation(context)
-    suspensions = make_suspensions(run.repositories())
+    suspensions = make_suspensions(run.repositories(rows_alone=True))
     lifted = suspensions.resume(name, device, actor=by or getpass.getuser())
     run.console.print(f"{name} looks at {device} again (it was: {lifted.reason}).", highlight=False)
 
@@ -94,7 +94,7 @@ def resume(context: typer.Context, name: Model, device: Device, by: By = "") -> 
 def suspended(context: typer.Context, as_json: AsJson = False) -> None:
     """List which models are suspended for which devices, and why."""
     run = invocation(context)
-    found = run.repositories().observations.suspensions()
+    found = run.repositories(rows_alone=True).observations.suspensions()
     if as_json:
         write_json(found)
         return

@@ -1,13 +1,15 @@
 """``dicom-node evidence``: which results the gate holds back, why, and another chance for them."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dicom_node.cli.context import invocation
 from dicom_node.cli.listing import AsJson, plain, write_json
 from dicom_node.node.repositories import Repositories
-from dicom_node.workflow.analysis.gate import Gate
+
+if TYPE_CHECKING:
+    from dicom_node.workflow.analysis.gate import Gate
 
 commands = typer.Typer(
     help="Results that broke a rule of the Standard and were therefore held back, not sent.",
@@ -21,7 +23,7 @@ Study = Annotated[str, typer.Argument(help="A Study Instance UID; without it, al
 def held(context: typer.Context, study: Study = "", as_json: AsJson = False) -> None:
     """List what is held back: which study, where the file lies, what is wrong with it."""
     run = invocation(context)
-    repositories = run.repositories()
+    repositories = run.repositories(rows_alone=True)
     found = repositories.hotbase.held(study)
     if as_json:
         write_json({"study_instance_uid": of_study, **plain(each)} for each, of_study in found)
@@ -63,7 +65,10 @@ def retry(context: typer.Context, study: Study = "") -> None:
         )
 
 
-def _gate(repositories: Repositories) -> Gate:
+def _gate(repositories: Repositories) -> "Gate":
+    # Reads and judges objects, which the list does not.
+    from dicom_node.workflow.analysis.gate import Gate  # noqa: PLC0415
+
     return Gate(
         index=repositories.index,
         results=repositories.hotbase,

@@ -9,7 +9,6 @@ import typer
 
 from ai_engine.calibration.cases import Minimum
 from ai_engine.errors import AiEngineError
-from ai_engine.kinds.classifier.scorer import Scorer
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.models.cards import ModelUnavailableError
@@ -120,7 +119,8 @@ def finetune(
 
 
 def _workshop(invoked: Invocation) -> "Workshop":
-    from dicom_node.finetuning.run import Workshop  # noqa: PLC0415 - as above
+    from ai_engine.kinds.classifier.scorer import Scorer  # noqa: PLC0415 - as above
+    from dicom_node.finetuning.run import Workshop  # noqa: PLC0415 - the same
 
     settings, repositories = invoked.settings(), invoked.repositories()
     return Workshop(

@@ -8,11 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from ai_engine.commands.import_network import NetworkRequest, import_network
-from ai_engine.commands.import_weights import ImportRequest, import_densenet121
 from ai_engine.errors import AiEngineError
 from ai_engine.importing.folder import install_model
-from ai_engine.importing.network_file import SUFFIXES
 from ai_engine.importing.profiles import profile_named, with_labels
 from ai_engine.kinds.registry import kind_of
 from ai_engine.library.card import CARD_NAME, ModelCard, read_card
@@ -67,6 +64,10 @@ def import_model(
     ] = "",
 ) -> None:
     """Install a model beside the others; nothing changes until it is promoted."""
+    # Reads networks, which lists of versions do not.
+    from ai_engine.commands.import_network import NetworkRequest, import_network  # noqa: PLC0415
+    from ai_engine.importing.network_file import SUFFIXES  # noqa: PLC0415
+
     run = invocation(context)
     models = run.settings().models_dir
     try:
@@ -218,6 +219,11 @@ def _import_weights(
             "and give the new version with --version."
         )
     _free_version(models, name, version)
+    from ai_engine.commands.import_weights import (  # noqa: PLC0415 - as above
+        ImportRequest,
+        import_densenet121,
+    )
+
     profile = profile_named(kind)
     request = ImportRequest(
         file=file,

@@ -11,7 +11,7 @@ from rich.table import Table
 from ai_engine.errors import AiEngineError
 from ai_engine.library.card import CARD_NAME, ModelCard, render_card
 from dicom_node.cli import drift, finetune, model_versions, shadow, shortcuts
-from dicom_node.cli.context import invocation
+from dicom_node.cli.context import invocation, set_up_dicom
 from dicom_node.cli.listing import AsJson, plain, write_json
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.services import authorization_for
@@ -19,6 +19,17 @@ from dicom_node.models.services import authorization_for
 commands = typer.Typer(
     help="List, import, promote, train, evaluate and compare models.", no_args_is_help=True
 )
+_WITHOUT_DICOM = frozenset({"list", "show", "history", "suspended"})
+"""What is answered from cards, journals and rows."""
+
+
+@commands.callback()
+def begin(context: typer.Context) -> None:
+    """Set up the DICOM libraries for the others."""
+    if context.invoked_subcommand not in _WITHOUT_DICOM:
+        set_up_dicom(calls_peers=False)
+
+
 commands.add_typer(model_versions.commands)
 commands.add_typer(drift.commands)
 commands.add_typer(finetune.commands)

@@ -24,10 +24,10 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
     """List who is told; addresses are never shown."""
     run = invocation(context)
     if as_json:
-        write_json(make_notifications(run.repositories()).all())
+        write_json(make_notifications(run.repositories(rows_alone=True)).all())
         return
     table = Table("Name", "Goes to", "Of", "Told last", box=None)
-    for each in make_notifications(run.repositories()).all():
+    for each in make_notifications(run.repositories(rows_alone=True)).all():
         last = f"{each.last_told:%Y-%m-%d %H:%M} UTC" if each.last_told else "nothing yet"
         table.add_row(each.name, each.leads_to, ", ".join(each.weights), last)
     if table.row_count:

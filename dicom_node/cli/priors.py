@@ -27,8 +27,8 @@ def priors(
     A running node searches the archive of `retrieval.archive` when a study arrives.
     """
     run = invocation(context)
-    repositories = run.repositories()
-    repositories.index.study(study)  # says so where there is none
+    repositories = run.repositories(rows_alone=True)
+    repositories.studies.study(study)  # says so where there is none
     if again:
         _ask_again(repositories, study, run.settings().retrieval.archive)
         run.console.print("A running node asks the archive shortly.")

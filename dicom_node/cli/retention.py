@@ -39,7 +39,7 @@ def retention(
     delivered, nothing held back, no expert asked. Reports and the Warehouse's copies stay.
     """
     invoked = invocation(context)
-    repositories = invoked.repositories()
+    repositories = invoked.repositories(rows_alone=not orphans)
     if orphans:
         _show_orphans(invoked.console, repositories, remove=run, as_json=as_json)
         return

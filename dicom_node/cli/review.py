@@ -56,7 +56,7 @@ def list_items(
 ) -> None:
     """List what waits for a reader, and how many items there are in each state."""
     run = invocation(context)
-    review_queue = run.repositories().review_queue()
+    review_queue = run.repositories(rows_alone=True).review_queue()
     wanted = ItemFilter(states=frozenset(state)) if state else EVERYTHING_OPEN
     found = review_queue.items(wanted, sort, Page(size=limit)).items
     if as_json:
@@ -72,7 +72,7 @@ def list_items(
 def show(context: typer.Context, item: Item) -> None:
     """Show an item: what the model says, what experts say, and what came from elsewhere."""
     run = invocation(context)
-    repositories = run.repositories()
+    repositories = run.repositories(rows_alone=True)
     review_queue = repositories.review_queue()
     run.console.print(_items([review_queue.item(item)]))
     findings, ct = review_queue.findings(item), review_queue.ct(item)
@@ -95,7 +95,7 @@ def agreement(
 ) -> None:
     """Count how readers and models agree: alone, after seeing the result, and seeing it at once."""
     run = invocation(context)
-    rows = agreements(run.repositories().review_queue().judged_labels(most))
+    rows = agreements(run.repositories(rows_alone=True).review_queue().judged_labels(most))
     if as_json:
         write_json([asdict(each) for each in rows])
         return
@@ -112,7 +112,7 @@ def agreement(
 def claim(context: typer.Context, item: Item, person: Person) -> None:
     """Hold an item, so that nobody else reads it meanwhile."""
     run = invocation(context)
-    repositories = run.repositories()
+    repositories = run.repositories(rows_alone=True)
     held = repositories.review_queue().claim(item, _reviewer(repositories, person))
     run.console.print(f"Held by {held.holder} until {held.claimed_until:%H:%M:%S} UTC.")
 
@@ -121,7 +121,7 @@ def claim(context: typer.Context, item: Item, person: Person) -> None:
 def release(context: typer.Context, item: Item, person: Person) -> None:
     """Give a claimed item back."""
     run = invocation(context)
-    repositories = run.repositories()
+    repositories = run.repositories(rows_alone=True)
     run.console.print(
         f"{repositories.review_queue().release(item, _reviewer(repositories, person)).state.value}."
     )

@@ -14,7 +14,6 @@ from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.clock import utc_now
-from dicom_node.node.shadows import Shadows
 from dicom_node.workflow.devices.shadow_report import ShadowAgreement
 
 commands = typer.Typer()
@@ -57,6 +56,8 @@ def shadow(
             highlight=False,
         )
         return
+    from dicom_node.node.shadows import Shadows  # noqa: PLC0415 - loads what scores images
+
     Shadows(run.repositories(), run.model_cards()).start(name, version, by=actor, at=utc_now())
     run.console.print(
         f"{name}/{version} looks at live studies after the active version. Nothing it says is "
@@ -67,7 +68,9 @@ def shadow(
 
 
 def _report(run: Invocation, name: str, version: str, *, as_json: bool) -> None:
-    repositories = run.repositories()
+    repositories = run.repositories(rows_alone=True)
+    from dicom_node.node.shadows import Shadows  # noqa: PLC0415 - as above
+
     running, report = Shadows(repositories, run.model_cards()).report(name, version)
     if as_json:
         write_json(report.agreements)

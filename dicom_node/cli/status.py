@@ -39,22 +39,22 @@ def status(
 ) -> None:
     """Show recent studies, or everything about one of them."""
     run = invocation(context)
-    repositories = run.repositories()
+    repositories = run.repositories(rows_alone=True)
     if as_json:
-        index = repositories.index
-        write_json([index.study(study)] if study else index.recent(limit))
+        studies = repositories.studies
+        write_json([studies.study(study)] if study else studies.recent(limit))
         return
     if study:
         conflicts = repositories.conflicts.of_study(study)
         try:
-            _show_study(run.console, repositories, repositories.index.study(study))
+            _show_study(run.console, repositories, repositories.studies.study(study))
         except NotFoundError:
             if not conflicts:
                 raise
             run.console.print("Nothing of this study is analysed.")
         _show_conflicts(run.console, repositories, conflicts)
         return
-    recent = repositories.index.recent(limit)
+    recent = repositories.studies.recent(limit)
     run.console.print(_studies(recent) if recent else "Nothing has been received yet.")
     show_standings(run.console, repositories)
     show_outages(run.console, repositories)

@@ -1,10 +1,9 @@
 """``dicom-node studies``: studies that name several patients, and whose they are."""
 
 import getpass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from pydicom import Dataset
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
@@ -15,7 +14,9 @@ from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.node.clock import utc_now
 from dicom_node.node.mending import make_studies
 from dicom_node.node.repositories import Repositories
-from dicom_node.workflow.analysis.patients import difference_of, named_patients, without_own
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 commands = typer.Typer(
     help="Studies whose images name several patients, and whose they are.\n\n"
@@ -31,7 +32,7 @@ _SHOWN = ("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "
 def undecided(context: typer.Context, as_json: AsJson = False) -> None:
     """List the studies that wait for a decision."""
     run = invocation(context)
-    found = run.repositories().index.undecided()
+    found = run.repositories(rows_alone=True).studies.undecided()
     if as_json:
         write_json(found)
         return
@@ -48,6 +49,9 @@ def undecided(context: typer.Context, as_json: AsJson = False) -> None:
 @commands.command("show")
 def show(context: typer.Context, study: Study) -> None:
     """Show which patients a study names, with the number of each, for `studies decide`."""
+    # Reads objects, which the list of undecided studies does not.
+    from dicom_node.workflow.analysis.patients import difference_of, named_patients  # noqa: PLC0415
+
     run = invocation(context)
     repositories = run.repositories()
     instances = _instances(repositories, study)
@@ -87,6 +91,8 @@ def decide(
     by: Annotated[str, typer.Option(help="Who decides; without it, who is logged in.")] = "",
 ) -> None:
     """Say whose a study is: a running node analyses it shortly, and the results say who decided."""
+    from dicom_node.workflow.analysis.patients import named_patients  # noqa: PLC0415 - as above
+
     run = invocation(context)
     repositories = run.repositories()
     instances = _instances(repositories, study)
@@ -112,7 +118,9 @@ def decide(
 
 
 def _instances(repositories: Repositories, study: str) -> tuple[ReceivedInstance, ...]:
-    repositories.index.study(study)  # says so where there is none
+    from dicom_node.workflow.analysis.patients import without_own  # noqa: PLC0415 - as above
+
+    repositories.studies.study(study)  # says so where there is none
     return without_own(repositories.index.instances(study), repositories.hotbase)
 
 
@@ -121,7 +129,7 @@ def _first(instances: tuple[ReceivedInstance, ...], patient: PatientInStudy) -> 
     return next(each for each in instances if each.sop_instance_uid == wanted)
 
 
-def _said(header: Dataset, keyword: str) -> str:
+def _said(header: "Dataset", keyword: str) -> str:
     return str(header.get(keyword) or "")
 
 

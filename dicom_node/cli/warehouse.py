@@ -5,7 +5,7 @@ import getpass
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -16,12 +16,12 @@ from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.warehouse import WarehouseFilter, WarehouseRecord
 from dicom_node.errors import ConfigurationError
-from dicom_node.export.formats import EXPORTS, ExportFormat
-from dicom_node.export.pseudonyms import kept_pseudonyms
-from dicom_node.export.sources import Sources
-from dicom_node.export.summary import ExportSummary
+from dicom_node.export.export_format import ExportFormat
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
+
+if TYPE_CHECKING:
+    from dicom_node.export.summary import ExportSummary
 
 commands = typer.Typer(help="Count and export what experts have validated.", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ commands = typer.Typer(help="Count and export what experts have validated.", no_
 def counts(context: typer.Context, as_json: AsJson = False) -> None:
     """Count validated images by device and label: with it, without it, and undecided."""
     run = invocation(context)
-    warehouse = run.repositories().warehouse
+    warehouse = run.repositories(rows_alone=True).warehouse
     if as_json:
         write_json(warehouse.counts())
         return
@@ -70,6 +70,11 @@ def export(
     stay the same from export to export; their key is the file export.key in the data folder.
     Pixels are not searched for text: images that may have annotation burned in are left out.
     """
+    # Reads and writes DICOM objects and pictures, which counting does not.
+    from dicom_node.export.formats import EXPORTS  # noqa: PLC0415
+    from dicom_node.export.pseudonyms import kept_pseudonyms  # noqa: PLC0415
+    from dicom_node.export.sources import Sources  # noqa: PLC0415
+
     run = invocation(context)
     if out.exists() and any(out.iterdir()):
         raise ConfigurationError(f"{out} is not empty: give a new folder, so that nothing mixes.")
@@ -120,7 +125,7 @@ def _verdict_path(repositories: Repositories, record: WarehouseRecord) -> Path |
     return None
 
 
-def _table(summary: ExportSummary) -> Table:
+def _table(summary: "ExportSummary") -> Table:
     table = Table("Device", "Label", "With it", "Without it", box=None)
     for device, label, positive, negative in summary.rows():
         table.add_row(device, label, str(positive), str(negative))

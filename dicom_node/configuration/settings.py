@@ -9,7 +9,6 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
-from apscheduler.triggers.cron import CronTrigger
 from pydantic import (
     AfterValidator,
     BaseModel,
@@ -240,7 +239,9 @@ class WorkerSettings(_Section):
 
 
 def _require_cron(schedule: str) -> str:
-    if schedule:
+    if schedule:  # one that somebody has set: nobody else waits for what reads it
+        from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415
+
         CronTrigger.from_crontab(schedule)
     return schedule
 

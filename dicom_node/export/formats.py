@@ -6,7 +6,6 @@ An image goes out once, with the last word on each label over all the results th
 import csv
 import json
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from pydicom import Dataset
 from ai_engine.datasets.cxr import FIELDS, OPTIONAL_FIELDS
 from dicom_node.domain.warehouse import WarehouseRecord
 from dicom_node.errors import NodeError
+from dicom_node.export.export_format import ExportFormat
 from dicom_node.export.pictures import Picture, write_picture
 from dicom_node.export.sources import ExportedImage, Sources
 from dicom_node.export.summary import ExportSummary
@@ -23,14 +23,6 @@ from dicom_node.export.validated_images import ValidatedImages
 _VIEWS = frozenset({"AP", "PA"})
 # Patients by split, as the project's own sample is divided.
 _SPLITS = ((0.7, "train"), (0.85, "valid"), (1.0, "test"))
-
-
-class ExportFormat(StrEnum):
-    """What an export looks like."""
-
-    DICOM = "dicom"
-    NIH = "nih"
-    COCO = "coco"
 
 
 def export_dicom(records: Iterable[WarehouseRecord], sources: Sources, out: Path) -> ExportSummary:

@@ -1,10 +1,14 @@
 """Puts together what has studies, deliveries and models' work go on, for node and command line."""
 
+from typing import TYPE_CHECKING
+
 from dicom_node.administration.deliveries import Deliveries
-from dicom_node.administration.models import Suspensions
 from dicom_node.administration.studies import Studies
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
+
+if TYPE_CHECKING:
+    from dicom_node.administration.models import Suspensions
 
 
 def make_studies(repositories: Repositories) -> Studies:
@@ -31,6 +35,9 @@ def make_deliveries(repositories: Repositories) -> Deliveries:
     )
 
 
-def make_suspensions(repositories: Repositories) -> Suspensions:
+def make_suspensions(repositories: Repositories) -> "Suspensions":
     """Return the administration of suspensions over a node's stores."""
+    # Knows cards of models, which no other command here needs.
+    from dicom_node.administration.models import Suspensions  # noqa: PLC0415
+
     return Suspensions(repositories.observations, clock=utc_now)

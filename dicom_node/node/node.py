@@ -107,6 +107,7 @@ class Node:
     def _build_place(self, settings: NodeSettings, config_dir: Path) -> None:
         """Where the node keeps what it knows, and which of several hosts it is."""
         self._repositories = Repositories(settings)
+        self._repositories.make_all()
         self._repositories.prepare(config_dir)
         self._auditing = Auditing(settings, self._repositories.audit)
         self._records = AssociationRecords(self._auditing.record)

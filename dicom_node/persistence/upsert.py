@@ -1,10 +1,12 @@
 """INSERT … ON CONFLICT for the two databases that the node runs on."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+
+if TYPE_CHECKING:
+    from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert_or_ignore(
@@ -52,7 +54,12 @@ def insert_or_replace_one(
     return changed.rowcount == 1
 
 
-def _insert(connection: sa.Connection, table: sa.Table) -> postgresql.Insert | sqlite.Insert:
+def _insert(connection: sa.Connection, table: sa.Table) -> "postgresql.Insert | sqlite.Insert":
+    # The other database's dialect takes as long to import as its own: nobody waits for both.
     if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
+        from sqlalchemy.dialects.postgresql import insert as into_postgresql  # noqa: PLC0415
+
+        return into_postgresql(table)
+    from sqlalchemy.dialects.sqlite import insert as into_sqlite  # noqa: PLC0415
+
+    return into_sqlite(table)

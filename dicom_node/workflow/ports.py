@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import ParamSpec, Protocol, TypeVar
-
-from pydicom import Dataset
+from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
 
 from ai_engine.calibration.device import DeviceCalibration
 from ai_engine.prediction import ModelIdentity, Triage
-from ai_engine.result import Result
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.calibration import CalibrationUse, CalibrationVersion
 from dicom_node.domain.delivery import Delivery, DeliveryState
@@ -24,6 +21,11 @@ from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.route import AppearanceCheck
 from dicom_node.domain.study import StoredStudy, StudyRecord, StudyState
 from dicom_node.errors import NodeError
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from ai_engine.result import Result
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -204,10 +206,10 @@ class ResultStore(Protocol):
     def predecessors(self, job: Job) -> tuple[str, ...]:
         """Return the jobs whose results this job's results supersede, newest first."""
 
-    def keep_prediction(self, job_id: str, prediction: Result, *, at: datetime) -> None:
+    def keep_prediction(self, job_id: str, prediction: "Result", *, at: datetime) -> None:
         """Record what a model said."""
 
-    def prediction(self, job_id: str) -> Result | None:
+    def prediction(self, job_id: str) -> "Result | None":
         """Return what a model said, where it is still kept as a whole and can be read."""
 
     def forget_predictions(self, before: datetime) -> int:
@@ -370,19 +372,19 @@ class AeTitles(Protocol):
 class ObjectArchive(Protocol):
     """Part 10 files: what was received, and the evidence made of it."""
 
-    def source(self, path: str) -> Dataset:
+    def source(self, path: str) -> "Dataset":
         """Return a received object's data set without its pixel data."""
 
     def mended(self, path: str) -> MendedElements:
         """Return which elements of a received object were not read as they state."""
 
-    def evidence(self, path: str) -> Dataset:
+    def evidence(self, path: str) -> "Dataset":
         """Return a result object's data set without its pixel data."""
 
-    def whole_evidence(self, path: str) -> Dataset:
+    def whole_evidence(self, path: str) -> "Dataset":
         """Return a result object's data set with everything in it."""
 
-    def keep(self, dataset: Dataset) -> str:
+    def keep(self, dataset: "Dataset") -> str:
         """Store a result object durably; return its path."""
 
 
@@ -398,7 +400,7 @@ class Models(Protocol):
     def triage(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Triage | None:
         """Say how probably images that ``model`` will look at are not normal; None: nothing can."""
 
-    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> Result:
+    def predict(self, model: ModelIdentity, instances: Sequence[ReceivedInstance]) -> "Result":
         """Run a model on instances of the archive."""
 
 

@@ -16,7 +16,6 @@ from dicom_node.persistence.review.tables import (
     REVIEW_READINGS,
     REVIEW_REOPENINGS,
 )
-from dicom_node.persistence.ups.succession import begin_next_round
 
 _C = REVIEW_REOPENINGS.c
 
@@ -73,6 +72,9 @@ def take_back(connection: sa.Connection, taken: Reopening, item: ReviewItem) -> 
         .where(REVIEW_ITEMS.c.item_id == taken.item_id)
         .values(concluded_at=None)
     )
+    # Knows the subjects of steps, and so DICOM's JSON: who only lists items goes without.
+    from dicom_node.persistence.ups.succession import begin_next_round  # noqa: PLC0415
+
     begin_next_round(connection, item, at=taken.at)
 
 

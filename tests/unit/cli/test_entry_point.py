@@ -19,6 +19,24 @@ assert CliRunner().invoke(application, sys.argv[1:]).exit_code == 0
 print(*{name.split(".")[0] for name in sys.modules})
 """
 ROOT = Path(__file__).parents[3]
+DICOM = frozenset({"pydicom", "pynetdicom", "highdicom", "requests"})
+ENGINES = frozenset({"dbos", "openvino", "cv2", "fastapi", "apscheduler", "psycopg"})
+"""What takes longer to import than a list takes to be shown."""
+FROM_ROWS = (
+    ("status",),
+    ("status", "--json"),
+    ("deliveries", "list"),
+    ("studies", "undecided"),
+    ("models", "list"),
+    ("models", "history"),
+    ("models", "suspended"),
+    ("notify", "list"),
+    ("review", "list"),
+    ("review", "agreement"),
+    ("warehouse", "counts"),
+    ("calibrate", "history"),
+)
+"""Commands that are answered from rows, cards and journals: no DICOM object is read."""
 
 
 @pytest.mark.slow
@@ -37,9 +55,10 @@ def test_the_command_loads_its_libraries_only_when_it_runs() -> None:
     [
         (("--help",), {"sqlalchemy", "pydantic_settings", "numpy", "pydicom"}),
         (("ae", "list"), {"numpy", "pydicom", "pynetdicom", "dbos"}),
-        (("status",), {"pynetdicom", "dbos", "openvino", "highdicom", "cv2"}),
-        (("review", "list"), {"pynetdicom", "dbos", "openvino", "highdicom", "cv2"}),
+        *((words, DICOM | {"numpy"}) for words in (("users", "list"), ("users", "tokens"))),
+        *((words, DICOM | ENGINES) for words in FROM_ROWS),
     ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
 @pytest.mark.slow
 def test_what_a_command_does_not_need_it_does_not_wait_for(
