@@ -32,11 +32,7 @@ def address_of(settings: NodeSettings, entity: ApplicationEntity) -> Destination
         itself, by its title or its address, or another one of the same title: what is sent would
         come back for analysis.
     """
-    if entity.title == settings.network.ae_title:
-        raise ConfigurationError(
-            f"AE {entity.title} is this node itself, to which nothing is sent: give another node "
-            "another AE title, and take this one out of the destinations."
-        )
+    _require_another_title(settings, entity)
     if entity.url:
         raise ConfigurationError(f"AE {entity.title} is reached by DICOMweb alone: {entity.url}")
     if own_address(settings).is_called_by(entity.host, entity.port):
@@ -66,8 +62,14 @@ def web_peer_of(settings: NodeSettings, entity: ApplicationEntity) -> WebPeer:
     Raises
     ------
     ConfigurationError
-        Its credential, or a file of TLS, cannot be used.
+        Its credential, or a file of TLS, cannot be used; or it is the node itself, as above.
     """
+    _require_another_title(settings, entity)
+    if own_address(settings).is_reached_by(entity.url):
+        raise ConfigurationError(
+            f"AE {entity.title} is at this node's own address ({entity.url}), to which nothing is "
+            "sent: give the entry the other system's address."
+        )
     credential = Credentials(settings.common_dir).find(entity.title)
     trust: ssl.SSLContext | bool = True
     if entity.url.startswith("https"):
@@ -84,6 +86,14 @@ def web_peer_of(settings: NodeSettings, entity: ApplicationEntity) -> WebPeer:
         authorization=credential.header if credential else "",
         trust=trust,
     )
+
+
+def _require_another_title(settings: NodeSettings, entity: ApplicationEntity) -> None:
+    if entity.title == settings.network.ae_title:
+        raise ConfigurationError(
+            f"AE {entity.title} is this node itself, to which nothing is sent: give another node "
+            "another AE title, and take this one out of the destinations."
+        )
 
 
 def web_timeouts(settings: NodeSettings) -> WebTimeouts:
