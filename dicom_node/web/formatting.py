@@ -1,5 +1,6 @@
 """How pages write times, ages and names."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from functools import partial
@@ -11,6 +12,8 @@ from sr_templates.language.language import ENGLISH, Language
 from sr_templates.percent import percent
 
 _DA_LENGTH = 8
+# A name that is no word: of a route, a model, an AE title.
+_NAMED = re.compile(r"[^\s:]*[-_0-9][^\s:]*: ")
 _UNITS = ((86400, "{count} d"), (3600, "{count} h"), (60, "{count} min"))
 
 
@@ -51,8 +54,12 @@ def dicom_day(text: str, language: Language = ENGLISH) -> str:
 
 
 def sentence(words: str, language: Language = ENGLISH) -> str:
-    """Return words as a sentence: with a capital, and an end."""
-    text = capital(language.said(words))
+    """Return words as a sentence: with a capital, and an end.
+
+    What begins with a name of which something is said (``chest-ct: …``) keeps it as it is written.
+    """
+    text = language.said(words)
+    text = text if _NAMED.match(text) else capital(text)
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dicom_node.web import formatting
-from dicom_node.web.formatting import age, day, filters
+from dicom_node.web.formatting import age, day, filters, sentence
 from dicom_node.web.languages import page_language, preferred
 from sr_templates.language.language import LanguageCode
 
@@ -44,6 +44,21 @@ def test_words_of_python_are_said_where_they_are_shown() -> None:
     assert write["sentence"]("port 0 is not in 1 to 65535.") == "Порт 0 не от 1 до 65535."
     assert write["said"]("a hospital's own words") == "a hospital's own words"
     assert RUSSIAN.counted("%(count)s time", "%(count)s times", 3) == "%(count)s раза"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("chest-ct: no weights", "chest-ct: no weights."),
+        ("practice_hand: the file is damaged", "practice_hand: the file is damaged."),
+        ("failed: no route", "Failed: no route."),
+        ("half-way", "Half-way."),
+    ],
+)
+def test_a_sentence_leaves_the_name_that_it_is_about_as_it_is_written(
+    words: str, said: str
+) -> None:
+    assert sentence(words) == said
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,16 @@ def test_an_administrator_alone_reviews_nothing(
     assert client.get("/worklist").status_code == 403
 
 
+def test_nobody_who_has_pages_is_told_that_none_is_for_them(
+    repositories: Repositories, client: TestClient
+) -> None:
+    add_people(repositories)
+    assert sign_in(client, "ada") == 303
+    page = client.get("/welcome").text
+    assert "No page is for your role" not in page
+    assert 'class="button primary" href="/worklist"' in page
+
+
 def test_somebody_chooses_a_language_before_and_after_signing_in(
     repositories: Repositories, client: TestClient
 ) -> None:
