@@ -13,6 +13,7 @@ from pydicom.tag import Tag
 SEQUENCES = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence")
 GROUPS = MappingProxyType(
     {
+        "FrameAnatomySequence": ("AnatomicRegionSequence",),
         "PixelMeasuresSequence": ("PixelSpacing", "SliceThickness"),
         "PlanePositionSequence": ("ImagePositionPatient",),
         "PlaneOrientationSequence": ("ImageOrientationPatient",),

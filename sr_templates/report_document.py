@@ -131,15 +131,21 @@ def _as_concept(item: Dataset) -> CodedConcept:
 
 
 def _likely_procedure(attributes: SourceAttributes) -> Code:
-    modality, body_part = (
-        "".join(attributes.values(keyword)[:1]) for keyword in ("Modality", "BodyPartExamined")
-    )
-    is_chest = regions_named(body_part) == {BodyRegion.CHEST}
+    modality = "".join(attributes.values("Modality")[:1])
+    is_chest = regions_named(_body_part(attributes)) == {BodyRegion.CHEST}
     if modality in _RADIOGRAPHY:
         return codes.CHEST_RADIOGRAPHY if is_chest else codes.RADIOGRAPHY
     if modality == "CT":
         return codes.CHEST_CT if is_chest else codes.COMPUTED_TOMOGRAPHY
     return codes.IMAGING_PROCEDURE
+
+
+def _body_part(attributes: SourceAttributes) -> str:
+    """Body Part Examined; of enhanced objects, which have none, the name of the region's code."""
+    if named := attributes.values("BodyPartExamined"):
+        return named[0]
+    coded = attributes.code_items("AnatomicRegionSequence")
+    return str(coded[0].CodeMeaning) if coded else ""
 
 
 def _add_document_general(

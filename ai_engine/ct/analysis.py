@@ -7,7 +7,12 @@ import numpy as np
 from pydicom import Dataset
 
 from ai_engine.ct.air import air_inside
-from ai_engine.ct.body_axes import require_possible_volume, require_two_sides, require_upright
+from ai_engine.ct.body_axes import (
+    require_possible_volume,
+    require_two_sides,
+    require_upright,
+    require_whole_view,
+)
 from ai_engine.ct.cautions import Measurements, find_cautions
 from ai_engine.ct.chest_part import chest_levels
 from ai_engine.ct.continuity import require_continuous, with_body
@@ -74,6 +79,7 @@ def analyse_volume(
     require_possible_volume(lungs)
     first, levels = body.start + slices.start, _levels(lungs, len(chest.hounsfield))
     require_continuous(chest.part(levels), first + levels.start)
+    require_whole_view(lungs)
     require_upright(lungs)
     require_two_sides(lungs)
     analysis = _analysed(chest, lungs, source or HighAttenuation(), threads)

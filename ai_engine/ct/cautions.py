@@ -6,7 +6,7 @@ from scipy import ndimage
 
 from ai_engine.ct.air import padding
 from ai_engine.ct.apices import begins_at_level
-from ai_engine.ct.body_axes import has_heart_on_the_right
+from ai_engine.ct.body_axes import has_heart_on_the_right, is_orientation_unsure
 from ai_engine.ct.contrast import has_contrast
 from ai_engine.ct.fine_lines import line_share
 from ai_engine.ct.gas import THICK
@@ -116,6 +116,7 @@ def find_cautions(
         Caution.CUT_OFF: _is_cut_off(lungs),
         Caution.CONTRAST: volume.contrast,
         Caution.CONTRAST_SEEN: not volume.contrast and has_contrast(lungs),
+        Caution.ORIENTATION: is_orientation_unsure(lungs),
         Caution.HEART_RIGHT: has_heart_on_the_right(lungs),
         Caution.THICK: volume.geometry.spacing[0] > THICKEST,
         Caution.NOISY: tissue_noise(lungs.grid) > NOISE,

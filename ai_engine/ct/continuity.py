@@ -36,10 +36,11 @@ JUMP = 2.2
 it is 1.4 times that at most in six chests, in slices of 2 to 6 mm, and 2.6 and more where five
 slices of 2 mm are missing."""
 
-BACK = 0.85
+BACK = 0.75
 LEAST = 1.0
 """Of the larger one of two steps that follow each other, what both together lead to at least where
-they lead on: 1.1 and more in the same chests, 0.6 and less where two slices have changed places.
+they lead on: 1.1 and more in the same chests, 0.8 in a narrow view of one of them, 0.6 and less
+where two slices have changed places.
 What differs by less than `LEAST` is noise."""
 
 METAL = 2500

@@ -27,6 +27,7 @@ class CtRefusalReason(StrEnum):
     UNDECODABLE = "pixel data cannot be decoded"
     CONTRADICTORY = "pixel data contradicts the header"
     UNSUPPORTED_COMPRESSION = "compression not supported"
+    FIELD_OF_VIEW = "the field of view does not hold the chest"
     NO_LUNGS = "no lungs in the field of view"
 
 

@@ -72,6 +72,10 @@ class Caution(StrEnum):
         "Heart or great vessels are as dense as with a contrast agent, though none is stated; it "
         "raises attenuation and thus the percentages."
     )
+    ORIENTATION = (
+        "Spine, ribs and windpipe contradict each other about front, back, head and feet: the "
+        "images may lie otherwise than their header says."
+    )
     HEART_RIGHT = (
         "The heart lies on the right: mirrored images, the heart's own place, or disease that has "
         "moved it; right and left lung may be the wrong way round."

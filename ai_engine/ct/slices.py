@@ -145,7 +145,7 @@ def _read(dataset: Dataset, places: Sequence[Dataset], frame: int | None) -> Sli
         spacing = _floats(_first(places, "PixelSpacing"), 2)
         shape = (int(dataset.Rows), int(dataset.Columns))
         series_uid, sop_uid = str(dataset.SeriesInstanceUID), str(dataset.SOPInstanceUID)
-        tilt = (*numbers(dataset, "GantryDetectorTilt").values, 0.0)[0]
+        tilt = _tilt((*places, dataset))
     except MALFORMED:
         detail = "a slice lacks what places it in space, or states it wrongly"
         raise CtRefusedError(CtRefusalReason.NO_GEOMETRY, detail) from None
@@ -163,9 +163,15 @@ def _read(dataset: Dataset, places: Sequence[Dataset], frame: int | None) -> Sli
         slope=slope,
         intercept=intercept,
         gantry_tilt=tilt,
-        contrast=_has_contrast(dataset),
+        contrast=any(_has_contrast(level) for level in (*places, dataset)),
         thickness=_thickness(places),
     )
+
+
+def _tilt(levels: Sequence[Dataset]) -> float:
+    """Gantry/Detector Tilt in degrees, of an object or of a frame; 0 where none is stated."""
+    stated = (numbers(level, "GantryDetectorTilt").values for level in levels)
+    return next((value for values in stated for value in values), 0.0)
 
 
 def _thickness(places: Sequence[Dataset]) -> float:

@@ -144,7 +144,7 @@ def _middles(grid: CoarseGrid, aerated: tuple[Mask, Mask], midline: Floats) -> F
     aerated lungs, both mirrored onto each other, whatever part of them disease has taken.
     """
     columns, rows = np.arange(grid.hounsfield.shape[2]), np.arange(grid.hounsfield.shape[1])
-    either, spine = aerated[0] | aerated[1], _spine_rows(grid, midline)
+    either, spine = aerated[0] | aerated[1], spine_rows(grid, midline)
     area = either.sum(axis=(1, 2)).astype(np.float64)
     known = np.flatnonzero(area)
     beside = np.abs(columns[None, :] - midline[:, None]) * grid.spacing[2]
@@ -163,7 +163,7 @@ def _weighted_median(values: Floats, weights: Floats) -> float:
     return float(values[order][np.searchsorted(share, 0.5)])
 
 
-def _spine_rows(grid: CoarseGrid, midline: Floats) -> Floats:
+def spine_rows(grid: CoarseGrid, midline: Floats) -> Floats:
     """The row of the spine on each slice, smoothed."""
     rows = np.arange(grid.hounsfield.shape[1])
     reach = max(1, round(SPINE / grid.spacing[2]))

@@ -66,6 +66,9 @@ CAUTIONS = MappingProxyType(
         Caution.CONTRAST_SEEN: Code(
             "C-CONTRAST-SEEN", PRIVATE_SCHEME, "Contrast agent seen, none stated"
         ),
+        Caution.ORIENTATION: Code(
+            "C-ORIENTATION", PRIVATE_SCHEME, "Signs of orientation contradict each other"
+        ),
         Caution.HEART_RIGHT: Code("C-HEART-RIGHT", PRIVATE_SCHEME, "Heart on the right"),
         Caution.THICK: Code("C-THICK", PRIVATE_SCHEME, "Thick slices"),
         Caution.NOISY: Code("C-NOISE", PRIVATE_SCHEME, "Much noise"),
@@ -138,6 +141,9 @@ REFUSAL_REASONS = MappingProxyType(
         ),
         CtRefusalReason.UNSUPPORTED_COMPRESSION: Code(
             "R-COMPRESSION", PRIVATE_SCHEME, "Compression not supported"
+        ),
+        CtRefusalReason.FIELD_OF_VIEW: Code(
+            "R-FIELD-OF-VIEW", PRIVATE_SCHEME, "Field of view does not hold the chest"
         ),
         CtRefusalReason.NO_LUNGS: Code(
             "R-NO-LUNGS", PRIVATE_SCHEME, "No lungs in the field of view"

@@ -12,6 +12,7 @@ from ai_engine.ct.slices import SliceReference
 from sr_templates.context import EvidenceContext
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind
+from sr_templates.frame import header_of_frame
 from sr_templates.instance import new_instance
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import check_identity, frame_reference, sop_reference, uid_of
@@ -154,5 +155,8 @@ def ct_subject(prediction: CtPrediction, sources: Sequence[Dataset]) -> CtSubjec
     if prediction.analysis is not None:
         first = by_uid[prediction.analysis.geometry.references[0].sop_instance_uid]
     return CtSubject(
-        prediction=prediction, sources=by_uid, attributes=SourceAttributes(first), first=first
+        prediction=prediction,
+        sources=by_uid,
+        attributes=SourceAttributes(header_of_frame(first, None)),
+        first=first,
     )

@@ -28,6 +28,7 @@ from highdicom.sr import (
     VolumetricROIMeasurementsAndQualitativeEvaluations,
 )
 from highdicom.sr import RelationshipTypeValues as Relationship
+from pydicom import Dataset
 from pydicom.sr.coding import Code
 
 from ai_engine.ct import codes as engine_codes
@@ -176,7 +177,7 @@ class _Group:
                 SourceImageForMeasurement(
                     referenced_sop_class_uid=image.ReferencedSOPClassUID,
                     referenced_sop_instance_uid=image.ReferencedSOPInstanceUID,
-                    referenced_frame_numbers=image.get("ReferencedFrameNumber"),
+                    referenced_frame_numbers=_frames(image),
                 )
             ]
         )
@@ -191,7 +192,7 @@ class _Group:
                 SourceImageForRegion(
                     referenced_sop_class_uid=image.ReferencedSOPClassUID,
                     referenced_sop_instance_uid=image.ReferencedSOPInstanceUID,
-                    referenced_frame_numbers=image.get("ReferencedFrameNumber"),
+                    referenced_frame_numbers=_frames(image),
                 )
             ]
         )
@@ -235,6 +236,12 @@ def lung_numbers(row: LungMeasurement) -> Iterator[tuple[CodedConcept, float, Co
 def rounded(value: float) -> float:
     """Round to hundredths, since more would only be digits; but what is little is not nothing."""
     return round(value, 2) or float(f"{value:.1g}")
+
+
+def _frames(reference: Dataset) -> list[int] | None:
+    """The frame that a reference is to, as highdicom takes it: a list; None in single frames."""
+    frame = reference.get("ReferencedFrameNumber")
+    return None if frame is None else [int(frame)]
 
 
 def _is_zero(value: float | None) -> bool:

@@ -96,6 +96,15 @@ def test_fat_under_the_skin_and_contrast_agent_are_no_wrong_scale() -> None:
     assert analyse_volume(chest).measurements[2].volume_ml > 3000
 
 
+def test_much_fat_under_the_skin_is_no_wrong_scale() -> None:
+    """More than four fifths of the soft tissue, as of a very obese patient."""
+    fat = Ellipsoid(centre=(0, 0, 0), radii=(2000, 270, 330), hounsfield=-100)
+    chest = phantom(chest=(fat, *CHEST), shape=(50, 144, 172), spacing=(5.0, 4.0, 4.0), noise=15.0)
+    soft = chest.hounsfield[(chest.hounsfield > -300) & (chest.hounsfield < 150)]
+    assert np.percentile(soft, 80) < 0
+    assert analyse_volume(chest).measurements[2].volume_ml > 3000
+
+
 def test_pixels_turned_by_a_quarter_are_refused_and_no_side_is_named() -> None:
     turned = np.ascontiguousarray(np.rot90(ORIGINAL.hounsfield, axes=(1, 2)))
     geometry = dataclasses.replace(ORIGINAL.geometry, shape=turned.shape)

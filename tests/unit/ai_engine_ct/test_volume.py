@@ -1,16 +1,15 @@
 """Slices become a volume in anatomical order, in Hounsfield units."""
 
-import copy
-
 import numpy as np
 import pytest
 from pydicom import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import EnhancedCTImageStorage, LegacyConvertedEnhancedCTImageStorage
+from pydicom.uid import LegacyConvertedEnhancedCTImageStorage
 
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.testing import ct_datasets, phantom
 from ai_engine.ct.volume import CtVolume, read_volume
+from tests.unit.ai_engine_ct.enhanced import enhanced
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +66,7 @@ def test_padding_beyond_the_scale_is_no_metal(original: CtVolume, vr: str, state
 
 
 def test_an_enhanced_object_gives_the_same_volume(original: CtVolume) -> None:
-    volume = read_volume([_enhanced(ct_datasets(original))])
+    volume = read_volume([enhanced(ct_datasets(original))])
     assert np.array_equal(volume.hounsfield, original.hounsfield)
     assert volume.geometry.positions == original.geometry.positions
     assert [entry.frame_number for entry in volume.geometry.references] == list(range(24, 0, -1))
@@ -79,7 +78,7 @@ def test_a_legacy_converted_object_is_put_in_order_by_its_frames_positions(
 ) -> None:
     slices = ct_datasets(original)
     mixed = slices[1::2] + slices[22::-2]
-    whole = _enhanced(slices[::-1] if order == "from the head" else mixed)
+    whole = enhanced(slices[::-1] if order == "from the head" else mixed)
     whole.SOPClassUID = LegacyConvertedEnhancedCTImageStorage
     volume = read_volume([whole])
     assert np.array_equal(volume.hounsfield, original.hounsfield)
@@ -88,7 +87,7 @@ def test_a_legacy_converted_object_is_put_in_order_by_its_frames_positions(
 
 def test_a_series_in_several_enhanced_objects_is_one_volume(original: CtVolume) -> None:
     slices = ct_datasets(original)
-    parts = [_enhanced(slices[:10]), _enhanced(slices[10:])]
+    parts = [enhanced(slices[:10]), enhanced(slices[10:])]
     for number, part in enumerate(parts):
         part.SOPInstanceUID = f"1.2.{number}"
     volume = read_volume(parts)
@@ -99,7 +98,7 @@ def test_a_series_in_several_enhanced_objects_is_one_volume(original: CtVolume) 
 def test_frames_with_rescales_of_their_own_are_each_in_hounsfield_units(
     original: CtVolume,
 ) -> None:
-    whole = _enhanced(ct_datasets(original))
+    whole = enhanced(ct_datasets(original))
     for number, frame in enumerate(whole.PerFrameFunctionalGroupsSequence):
         values = Dataset()
         values.RescaleSlope, values.RescaleIntercept, values.RescaleType = 1, -1024 + number, "HU"
@@ -112,12 +111,12 @@ def test_frames_with_rescales_of_their_own_are_each_in_hounsfield_units(
 def test_two_phases_in_one_enhanced_object_are_refused_by_name(original: CtVolume) -> None:
     slices = ct_datasets(original)
     with pytest.raises(CtRefusedError) as refused:
-        read_volume([_enhanced([each for each in slices for _ in range(2)])])
+        read_volume([enhanced([each for each in slices for _ in range(2)])])
     assert refused.value.reason is CtRefusalReason.DUPLICATED_SLICES
 
 
 def test_an_enhanced_object_whose_frames_say_localizer_is_one(original: CtVolume) -> None:
-    whole = _enhanced(ct_datasets(original))
+    whole = enhanced(ct_datasets(original))
     kind = Dataset()
     kind.FrameType = ["ORIGINAL", "PRIMARY", "LOCALIZER", "NONE"]
     whole.SharedFunctionalGroupsSequence[0].CTImageFrameTypeSequence = Sequence([kind])
@@ -143,34 +142,17 @@ def test_places_are_patient_coordinates(original: CtVolume) -> None:
     assert geometry.place(3, 2, 5) == pytest.approx((x + 5 * 8.0, y + 2 * 8.0, z))
 
 
-def _enhanced(slices: list[Dataset]) -> Dataset:
-    """One multi-frame object, its frames from feet to head."""
-    slices = slices[::-1]
-    whole = copy.deepcopy(slices[0])
-    whole.SOPClassUID = EnhancedCTImageStorage
-    shared, values, measures, orientation = (Dataset() for _ in range(4))
-    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = 1, -1024, "HU"
-    measures.PixelSpacing = whole.PixelSpacing
-    orientation.ImageOrientationPatient = whole.ImageOrientationPatient
-    shared.PixelValueTransformationSequence = Sequence([values])
-    shared.PixelMeasuresSequence = Sequence([measures])
-    shared.PlaneOrientationSequence = Sequence([orientation])
-    whole.SharedFunctionalGroupsSequence = Sequence([shared])
-    frames = []
-    for entry in slices:
-        frame, place = Dataset(), Dataset()
-        place.ImagePositionPatient = entry.ImagePositionPatient
-        frame.PlanePositionSequence = Sequence([place])
-        frames.append(frame)
-    whole.PerFrameFunctionalGroupsSequence = Sequence(frames)
-    for keyword in (
-        "ImagePositionPatient",
-        "ImageOrientationPatient",
-        "PixelSpacing",
-        "RescaleSlope",
-        "RescaleIntercept",
-    ):
-        delattr(whole, keyword)
-    whole.NumberOfFrames = len(slices)
-    whole.PixelData = b"".join(entry.PixelData for entry in slices)
-    return whole
+def test_a_tilt_and_a_contrast_agent_are_read_where_enhanced_objects_state_them(
+    original: CtVolume,
+) -> None:
+    """In a functional group: as converted objects keep what has no place of its own."""
+    whole = enhanced(ct_datasets(original))
+    kept = Dataset()
+    kept.GantryDetectorTilt, kept.ContrastBolusAgent = "0", "Iohexol"
+    shared = whole.SharedFunctionalGroupsSequence[0]
+    shared.UnassignedSharedConvertedAttributesSequence = Sequence([kept])
+    assert read_volume([whole]).contrast
+    kept.GantryDetectorTilt = "15"
+    with pytest.raises(CtRefusedError) as refused:
+        read_volume([whole])
+    assert refused.value.reason is CtRefusalReason.GANTRY_TILT

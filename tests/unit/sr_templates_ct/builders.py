@@ -11,6 +11,7 @@ from ai_engine.ct.predictor import load_classical
 from ai_engine.ct.testing import TISSUE, Ellipsoid, ct_datasets, phantom
 from ai_engine.library.registry import ModelRegistry
 from sr_templates.ct.secondary_capture import PixelsOf
+from tests.unit.ai_engine_ct.enhanced import enhanced
 
 STUDY = "1.2.826.0.1.3680043.2.9"
 SERIES = f"{STUDY}.1"
@@ -27,11 +28,16 @@ class Study:
 
 
 @lru_cache
-def a_study(*, diseased: bool = True, slices: int = 60) -> Study:
-    """A CT study of the phantom; with fewer slices than 20, one that is refused."""
+def a_study(*, diseased: bool = True, slices: int = 60, multiframe: bool = False) -> Study:
+    """A CT study of the phantom; with fewer slices than 20, one that is refused.
+
+    ``multiframe`` makes one Enhanced CT object of it.
+    """
     bodies = (GLASS, NODULE) if diseased else ()
     volume = phantom(*bodies, shape=(60, 96, 128), spacing=(4.0, 2.6, 2.6))
     datasets = tuple(_of_patient(each) for each in ct_datasets(volume)[:slices])
+    if multiframe:
+        datasets = (enhanced(datasets),)
     by_uid = {each.SOPInstanceUID: each for each in datasets}
     predictor = load_classical(ModelRegistry().card("ct-high-attenuation", "1.0.0"))
     prediction = predictor.predict(datasets, by_uid.__getitem__)

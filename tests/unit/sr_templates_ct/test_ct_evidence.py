@@ -2,13 +2,16 @@
 
 import dataclasses
 from collections.abc import Iterator
+from copy import deepcopy
 
 import highdicom as hd
 import numpy as np
 import pytest
 from pydicom import Dataset
+from pydicom.sr.coding import Code
 
 from ai_engine.ct.refusal import CtRefusalReason
+from sr_templates.codes import CHEST_CT, code_item
 from sr_templates.ct.codes import REFUSAL_REASONS
 from sr_templates.ct.encapsulated_report import build_ct_page
 from sr_templates.ct.key_object_selection import build_key_slice_selection
@@ -133,6 +136,49 @@ def test_every_group_has_an_outline_that_viewers_draw(study: Study, segmented: b
         assert points.max() <= 128
         image = item.ContentSequence[0].ReferencedSOPSequence[0]
         assert image.ReferencedSOPInstanceUID in slices
+
+
+@pytest.mark.parametrize("segmented", [True, False])
+def test_outlines_on_a_multi_frame_object_say_on_which_frame(segmented: bool) -> None:
+    """One object holds all slices: its frames run from the feet to the head."""
+    study = a_study(multiframe=True)
+    made = build_ct_report(study.prediction, study.datasets, a_context(), segmented=segmented)
+    assert problems(made, study.datasets) == ()
+    assert study.prediction.analysis is not None
+    frames = [outline.reference.frame_number for outline in study.prediction.analysis.outlines]
+    drawn = [item.ContentSequence[0].ReferencedSOPSequence[0] for _, item in drawn_by_ohif(made)]
+    assert [image.ReferencedFrameNumber for image in drawn] == frames
+    assert {image.ReferencedSOPInstanceUID for image in drawn} == {study.datasets[0].SOPInstanceUID}
+
+
+def test_the_region_of_an_enhanced_object_is_that_of_its_frames() -> None:
+    study = a_study(multiframe=True)
+    (source,) = deepcopy(study.datasets)
+    del source.BodyPartExamined
+    region = code_item(Code("816094009", "SCT", "Chest"))
+    source.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [Dataset()]
+    source.SharedFunctionalGroupsSequence[0].FrameAnatomySequence[0].AnatomicRegionSequence = [
+        region
+    ]
+    report = build_ct_report(study.prediction, (source,), a_context(), segmented=True)
+    procedure = next(item for item in report.ContentSequence if code(item) == "121058")
+    assert procedure.ConceptCodeSequence[0].CodeMeaning == CHEST_CT.meaning
+
+
+def test_all_evidence_comes_of_a_multi_frame_object(study: Study) -> None:
+    whole = a_study(multiframe=True)
+    given, pixels = (whole.prediction, whole.datasets), pixels_of(whole)
+    for made in (
+        *build_ct_segmentation(*given, a_context()),
+        *build_key_slice_selection(*given, a_context()),
+        *build_key_slices(*given, pixels, a_context()),
+        *build_ct_page(*given, pixels, a_context()),
+    ):
+        assert problems(made, whole.datasets) == ()
+    single = study.prediction.analysis
+    assert single is not None
+    assert whole.prediction.analysis is not None
+    assert whole.prediction.analysis.measurements == single.measurements
 
 
 def test_the_report_explains_which_slices_show_what(study: Study, report: Dataset) -> None:
