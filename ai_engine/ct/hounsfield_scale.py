@@ -111,7 +111,7 @@ def _around(values: Hounsfield) -> Hounsfield:
     sides &= known
     counts = np.count_nonzero(sides, axis=(1, 2))
     is_free = np.count_nonzero(sides & air, axis=(1, 2)) >= MOSTLY * np.maximum(counts, 1)
-    return values[air_around(air) & is_free[:, None, None]]
+    return np.asarray(values[air_around(air) & is_free[:, None, None]])
 
 
 def _is_air_dense(light: Hounsfield, around: Hounsfield, size: int) -> bool:

@@ -109,7 +109,7 @@ def _from_the_side(thorax: Thorax, lung: Mask) -> Picture | None:
     centre = np.average(columns, weights=lung.sum(axis=(0, 1)))
     sign = np.sign(np.interp(centre, columns, away.mean(axis=0)))
     outer = (columns - centre) * sign * grid.spacing[2] > OUTER
-    shadow = lung.any(axis=0)[None]
+    shadow = np.asarray(lung.any(axis=0))[None]
     wall = dilate(shadow, WALL, grid.spacing)[0] & outer[None, :]
     bone = np.clip(grid.hounsfield[first : last + 1], BONE, DENSEST).astype(np.float32) - BONE
     seen = (bone * wall).sum(axis=2)
