@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from ai_engine.calibration.device import DeviceCalibration
 from ai_engine.prediction import ModelIdentity, Triage
@@ -202,6 +202,9 @@ class ResultStore(Protocol):
 
     def job_instances(self, job_id: str) -> tuple[str, tuple[str, ...]]:
         """Return the study of a job, and the SOP Instance UIDs that it is about."""
+
+    def refusals(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return the images that a job's result calls not analysed, as rows."""
 
     def predecessors(self, job: Job) -> tuple[str, ...]:
         """Return the jobs whose results this job's results supersede, newest first."""

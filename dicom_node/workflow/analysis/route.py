@@ -1,14 +1,14 @@
 """Routing: a complete study becomes jobs, or a reason why not."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ai_engine.prediction import ModelIdentity, Triage
+from ai_engine.prediction import ModelIdentity, Refusal, Triage
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState, job_identifier
 from dicom_node.domain.patient import PatientDecision
-from dicom_node.domain.route import AppearanceCheck, Route
+from dicom_node.domain.route import AppearanceCheck, Route, is_radiograph
 from dicom_node.domain.route_matching import (
     Looks,
     RouteMatch,
@@ -22,11 +22,12 @@ from dicom_node.domain.route_matching import (
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import AwayError, NodeError
 from dicom_node.workflow.analysis.patients import Owned, Patients, undecided_job, without_own
-from dicom_node.workflow.analysis.set_aside import FindsRejected, nothing_rejected
+from dicom_node.workflow.analysis.set_aside import FindsRejected, nothing_rejected, set_aside
 from dicom_node.workflow.analysis.unrouted import broken_off_job, kept_out_job, unrouted_job
 from dicom_node.workflow.ports import AeTitles, Clock, Models, ResultStore, StudyStore
 
 _LOG = logging.getLogger(__name__)
+NO_VERSION = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +36,8 @@ class Routed:
 
     Without any, ``reason`` says why, and ``unrouted`` is the job of saying so in the PACS with the
     words of ``told``; it is None where that is switched off or nobody waits for an analysis. With
-    some, it says the same of images that pixels alone have kept out.
+    some, it says the same of images that pixels alone have kept out, and of those that came after
+    the result that would have spoken of them.
     ``undecided`` are such jobs too, one for each patient that the study names, where nobody has
     decided yet whose it is.
     """
@@ -73,17 +75,21 @@ class Routed:
         return tuple(job.job_id for job in self.jobs)
 
 
-def merged(jobs: Iterable[Job]) -> tuple[Job, ...]:
+def merged(jobs: Iterable[Job], routes: Iterable[Route] = ()) -> tuple[Job, ...]:
     """Return each job once, urgent ones first.
 
     Routes that want the same model to look at the same images want one job: it is urgent where one
-    of them is in a hurry, and its results go wherever one of them sends them.
+    of them is in a hurry, and its results go wherever one of them sends them. It is named after the
+    route that wants most of the people who read it.
     """
+    reading = {each.name: (each.readers, each.reads_first) for each in routes}
     once: dict[str, Job] = {}
     for job in jobs:
         if (known := once.get(job.job_id)) is not None:
+            names = (known.route, job.route)
             job = replace(  # noqa: PLW2901 - one job out of two
                 known,
+                route=max(names, key=lambda name: reading.get(name, (1, False))),
                 urgent=known.urgent or job.urgent,
                 destinations=tuple(dict.fromkeys((*known.destinations, *job.destinations))),
             )
@@ -158,7 +164,8 @@ class Routing:
             without_rejected(match, rejected) for match in matching_routes(routes, instances, looks)
         )
         jobs = merged(
-            replace(self._job(study, match, instances), decision=decision) for match in matches
+            (replace(self._job(study, match, instances), decision=decision) for match in matches),
+            routes,
         )
         if not jobs:
             reason = refusal_of(routes, instances, looks)
@@ -166,15 +173,42 @@ class Routing:
             told = told_refusal_of(routes, instances, looks)
             return replace(self._unrouted(study, instances, told), reason=reason)
         finished = self._added(jobs)
-        aside = kept_out_by_pixels(routes, instances, looks)
-        job = self._unrouted_job(study, aside)
+        kept_out = kept_out_by_pixels(routes, instances, looks)
+        done = [each for each in jobs if each.job_id in finished]
+        late = {each.sop_instance_uid: each for each in self._late(done, instances, rejected)}
+        aside = {each.sop_instance_uid: each for each in instances if each.sop_instance_uid in late}
+        aside |= {each.sop_instance_uid: each for each in kept_out}
+        job = self._unrouted_job(study, aside.values())
         if job is None:
             return Routed(jobs=jobs, finished=finished)
         job = kept_out_job(job)
-        told = told_refusal_of(routes, aside, looks)
+        by_pixels = [told_refusal_of(routes, kept_out, looks)] if kept_out else []
+        told = "; ".join([*by_pixels, *sorted({each.detail for each in late.values()})])
         return Routed(
             jobs=jobs, finished=(*finished, *self._added((job,))), unrouted=job, told=told
         )
+
+    def _late(
+        self,
+        done: Iterable[Job],
+        instances: Sequence[ReceivedInstance],
+        rejected: frozenset[str],
+    ) -> Iterator[Refusal]:
+        """Yield a refusal for each radiograph that jobs left aside and their results don't name.
+
+        It came after these were made. Of a study whose images name several patients nothing is
+        said, as in the results themselves.
+        """
+        radiographs = [each for each in instances if is_radiograph(each)]
+        others = without_own(radiographs, self._results)
+        for job in done:
+            of_radiographs = any(each.sop_instance_uid in job.sop_instance_uids for each in others)
+            if job.decision is not None or not of_radiographs:
+                continue
+            named = {row["sop_instance_uid"] for row in self._results.refusals(job.job_id)}
+            for refusal in set_aside(job, others, self._routes(), rejected):
+                if refusal.sop_instance_uid not in named:
+                    yield refusal
 
     def _added(self, jobs: Iterable[Job]) -> tuple[str, ...]:
         """Record jobs; return those that were done before."""
@@ -276,10 +310,24 @@ class Routing:
             _LOG.error("no triage route=%s reason=%r", match.route.name, str(error))
             return None
 
+    def _identity_of(self, model: str) -> ModelIdentity:
+        """Return which version of a model is active; one without a version where none is there.
+
+        Its job fails with the reason, and is told, as any other's: the study's other routes want
+        other models.
+        """
+        try:
+            return self._models.identity(model)
+        except AwayError:  # waited for
+            raise
+        except NodeError as error:
+            _LOG.error("model not there model=%s reason=%r", model, str(error))
+            return replace(self._identity, name=model, version=NO_VERSION, title=model)
+
     def _job(
         self, study: StoredStudy, match: RouteMatch, instances: Iterable[ReceivedInstance]
     ) -> Job:
-        model = self._models.identity(match.route.model)
+        model = self._identity_of(match.route.model)
         return Job(
             job_id=job_identifier(study.study_instance_uid, model, match.sop_instance_uids),
             study_instance_uid=study.study_instance_uid,

@@ -209,3 +209,62 @@ def test_a_selection_that_cannot_be_read_rejects_nothing(works: Works) -> None:
     )
     works.analyse()
     assert FIRST in _analysed(works)[0]
+
+
+SECOND_SERIES = f"{STUDY}.2"
+
+
+def test_a_lateral_that_comes_after_its_studys_result_is_told_and_the_result_stands(
+    works: Works,
+) -> None:
+    works.receive(FIRST, ViewPosition="PA")
+    works.analyse("w1")
+    works.clock.advance(60)
+    works.receive(SECOND, ViewPosition="LL", SeriesInstanceUID=SECOND_SERIES)
+    works.analyse("w2")
+    result, told = works.reports()
+    assert "PredecessorDocumentsSequence" not in told
+    assert stated_impression(told) == "No result: 1 image not analysed (no model for this image)."
+    assert SECOND in told.to_json()
+    assert "the route is for other views" in told.to_json()
+    assert FIRST in result.to_json()
+    assert works.models.calls == 1
+    assert len(works.waiting()) == 2
+    assert works.hotbase.held() == ()
+
+
+def test_what_was_told_of_a_late_image_is_not_told_again(works: Works) -> None:
+    works.receive(FIRST, ViewPosition="PA")
+    works.analyse("w1")
+    works.receive(SECOND, ViewPosition="LL", SeriesInstanceUID=SECOND_SERIES)
+    works.analyse("w2")
+    works.receive(SELECTION, SOPClassUID=CTImageStorage, Modality="CT")
+    works.analyse("w3")
+    assert len(works.reports()) == 2
+
+
+def test_a_late_image_that_the_result_names_already_is_not_told_apart(works: Works) -> None:
+    works.receive(FIRST, ViewPosition="PA")
+    works.receive(SECOND, ViewPosition="LL", SeriesInstanceUID=SECOND_SERIES)
+    works.analyse("w1")
+    works.receive(SELECTION, SOPClassUID=CTImageStorage, Modality="CT")
+    works.analyse("w2")
+    assert len(works.reports()) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"ViewPosition": "PA", "QualityControlImage": "YES"}, REJECTED),
+        ({"Modality": "CR", "ViewPosition": "PA"}, "the route is for another modality"),
+    ],
+)
+def test_other_images_that_come_late_and_are_left_aside_are_told_with_the_reason(
+    works: Works, changes: dict[str, Any], words: str
+) -> None:
+    works.receive(FIRST, ViewPosition="PA")
+    works.analyse("w1")
+    works.receive(SECOND, **changes, SeriesInstanceUID=SECOND_SERIES)
+    works.analyse("w2")
+    assert _analysed(works)[0] == (FIRST,)
+    assert words in works.reports()[-1].to_json()
