@@ -18,6 +18,8 @@ from ai_engine.errors import ImageRefusedError
 from ai_engine.preprocessing.grayscale import display
 from ai_engine.preprocessing.header_values import word
 from ai_engine.preprocessing.modality import read_modality
+from dicom_node.dicomweb.annotating import annotated, read_annotation
+from dicom_node.dicomweb.coloring import in_colors, read_profile
 from dicom_node.dicomweb.data_sets import whole
 from dicom_node.dicomweb.errors import BadSearchError
 from dicom_node.dicomweb.frames import decoded
@@ -36,6 +38,8 @@ class Rendering:
 
     ``function`` is the VOI LUT Function of the window; ``region`` is the part of the image that is
     shown, in pixels: left, top, width and height, the last two None for all of what is left.
+    ``color_profile`` and ``annotation`` are as `dicom_node.dicomweb.coloring` and
+    `dicom_node.dicomweb.annotating` read them.
     """
 
     window: tuple[float, float] | None = None
@@ -43,6 +47,8 @@ class Rendering:
     viewport: tuple[int, int] | None = None
     region: _Region | None = None
     quality: int = 90
+    color_profile: str = ""
+    annotation: frozenset[str] = frozenset()
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> "Rendering":
@@ -61,6 +67,8 @@ class Rendering:
             viewport=_viewport(viewport) if viewport else None,
             region=_region(viewport),
             quality=_quality(query.get("quality", "90")),
+            color_profile=read_profile(query.get("iccprofile", "")),
+            annotation=read_annotation(query.get("annotation", "")),
         )
 
 
@@ -78,11 +86,14 @@ def render(path: Path, number: int, media_type: str, rendering: Rendering) -> by
         image = _part(image, rendering.region)
     if rendering.viewport:
         image.thumbnail(rendering.viewport)
+    if rendering.annotation:
+        image = annotated(image, dataset, number, rendering.annotation)
+    image, profile = in_colors(image, dataset, rendering.color_profile)
     encoded = io.BytesIO()
     if media_type == JPEG:
-        image.save(encoded, "JPEG", quality=rendering.quality)
+        image.save(encoded, "JPEG", quality=rendering.quality, icc_profile=profile)
     else:
-        image.save(encoded, "PNG", compress_level=1)
+        image.save(encoded, "PNG", compress_level=1, icc_profile=profile)
     return encoded.getvalue()
 
 

@@ -61,7 +61,9 @@ def _number(query: Mapping[str, str]) -> int:
 
 def _rendering(query: Mapping[str, str]) -> Rendering:
     """Read the parameters of the URI service as those of the rendered resources of WADO-RS."""
-    asked = {"quality": query["imageQuality"]} if "imageQuality" in query else {}
+    asked = {name: query[name] for name in ("annotation", "iccprofile") if name in query}
+    if "imageQuality" in query:
+        asked["quality"] = query["imageQuality"]
     if "windowCenter" in query or "windowWidth" in query:
         asked["window"] = f"{query.get('windowCenter', '')},{query.get('windowWidth', '')}"
     if "rows" in query or "columns" in query:

@@ -42,6 +42,7 @@ _INSTANCE = f"{_SERIES}/instances/{{instance}}"
 
 # By method and resource: the service, what it takes or gives, and its parameters. A test compares
 # these with the routes that are served.
+_RENDERING = "window, viewport, quality, annotation, iccprofile"
 RESOURCES: Mapping[tuple[str, str], tuple[str, str, str]] = MappingProxyType(
     {
         **{
@@ -66,18 +67,18 @@ RESOURCES: Mapping[tuple[str, str], tuple[str, str, str]] = MappingProxyType(
         ("GET", f"{_INSTANCE}/frames/{{numbers}}"): ("WADO-RS", f"{MULTIPART}, below", ""),
         ("GET", f"{_INSTANCE}/bulkdata/{{tag}}"): ("WADO-RS", OCTET_STREAM, ""),
         **{
-            ("GET", f"{path}/rendered"): ("WADO-RS", _PICTURES, "window, viewport, quality")
+            ("GET", f"{path}/rendered"): ("WADO-RS", _PICTURES, _RENDERING)
             for path in (_STUDY, _SERIES, _INSTANCE, f"{_INSTANCE}/frames/{{numbers}}")
         },
         **{
-            ("GET", f"{path}/thumbnail"): ("WADO-RS", _PICTURES, "window, viewport, quality")
+            ("GET", f"{path}/thumbnail"): ("WADO-RS", _PICTURES, _RENDERING)
             for path in (_STUDY, _SERIES, _INSTANCE, f"{_INSTANCE}/frames/{{numbers}}")
         },
         ("GET", "/wado"): (
             "WADO-URI",
             f"{DICOM}; {_PICTURES}",
             "contentType, frameNumber, rows, columns, windowCenter, windowWidth, imageQuality, "
-            "transferSyntax",
+            "annotation, iccprofile, transferSyntax",
         ),
         ("POST", "/studies"): ("STOW-RS", _STORED, ""),
         ("POST", _STUDY): ("STOW-RS", _STORED, ""),
@@ -128,10 +129,12 @@ def web_services(settings: NodeSettings) -> Iterator[str]:
     yield "each match or instance, and no content for none) are UTF-8, and name ISO_IR 192. Work"
     yield "items and answers to what was stored are either, too; in XML one alone is a document of"
     yield "its own. Rendered are the first frame of an instance, the frames that are named, and"
-    yield "every frame of series and studies. Other parameters of rendering"
-    yield "(annotation, iccprofile, presentation states, regions) are passed over, and"
-    yield "`anonymize` is refused. Instances come in Explicit VR Little Endian, or as stored for"
-    yield "`transfer-syntax=*`. Frames come as native pixels, or as stored in:"
+    yield "every frame of series and studies. `annotation` writes who is shown (`patient`) and how"
+    yield "it was made (`technique`) into the picture, in Latin, Greek and Cyrillic letters;"
+    yield "`iccprofile` is `no`, `yes` or `srgb`. `anonymize`, `region` and presentation states are"
+    yield "refused by the URI service. HEAD is answered wherever GET is. Instances come in Explicit"
+    yield "VR Little Endian, or as stored for `transfer-syntax=*`. Frames come as native pixels, or"
+    yield "as stored in:"
     yield from table(
         ("Transfer syntax", "Media type"),
         sorted((name(uid), media_type) for uid, media_type in FRAME_MEDIA_TYPES.items()),

@@ -15,6 +15,7 @@ from dicom_node.domain.host import Host
 from dicom_node.web import assets, sign_in
 from dicom_node.web import problems as problem_pages
 from dicom_node.web.frame import Frame, Section
+from dicom_node.web.head_requests import HeadRequests
 from dicom_node.web.openid_sign_in import SingleSignOn
 from dicom_node.web.request_limits import RequestLimits, Streams
 from dicom_node.web.request_times import Observe, RequestTimes
@@ -88,6 +89,7 @@ def make_application(
     application = FastAPI(
         title="DICOM AI node", version=version, docs_url=None, redoc_url=None, openapi_url=None
     )
+    application.add_middleware(HeadRequests)
 
     @application.get("/health")
     def health(response: Response) -> dict[str, object]:

@@ -92,3 +92,12 @@ def test_requests_are_measured_by_route_and_never_by_address() -> None:
     client.get("/nothing/Doe^Jane")
     client.request("BREW", "/health")
     assert seen == [("GET", "/health", 200), ("GET", "unknown", 404), ("unknown", "/health", 405)]
+
+
+def test_head_says_what_get_would_without_its_body() -> None:
+    asked = client(DEAF)
+    for path in ("/health", "/health/live", "/health/ready", "/metrics"):
+        whole, head = asked.get(path), asked.head(path)
+        assert (head.status_code, head.content) == (whole.status_code, b"")
+        assert head.headers["content-type"] == whole.headers["content-type"]
+    assert asked.head("/nothing").status_code == 404
