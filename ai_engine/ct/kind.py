@@ -1,7 +1,7 @@
 """The kinds of chest CT: measured by a classical method, or by a network."""
 
 from ai_engine.kinds.kind import ModelKind, Reads
-from ai_engine.training.tasks import CHOSEN, EVERY, ONE_STAGE, TaskSpec, of_table
+from ai_engine.training.tasks import CHOSEN, EVERY, GREY, ONE_STAGE, STAGES, TaskSpec, of_table
 
 CLASSICAL = ModelKind(
     name="classical-ct",
@@ -26,6 +26,16 @@ SEGMENTER = ModelKind(
             | {"labels", "steps_per_epoch", "patch"},
             needs=ONE_STAGE,
             architectures=("xnet", "xnet_quarter"),
-        )
+        ),
+        "ct-few-masks": TaskSpec(
+            trainer="ai_engine.ct.outlined_training:OutlinedTrainer",
+            reads=EVERY
+            | STAGES
+            | of_table("augmentation", "rotation", "zoom", "aspect", "flip")
+            | GREY
+            | {"labels", "steps_per_epoch", "folds", "elastic", "gradient_norm", "half_precision"},
+            needs=("labels", "input_size", "batch_size", "steps_per_epoch", "stages", "folds"),
+            architectures=("xnet", "xnet_quarter"),
+        ),
     },
 )

@@ -91,7 +91,7 @@ def measured(
 def _beside_dense(
     study: MaskedSlices, made: npt.NDArray[np.bool_], lungs: npt.NDArray[np.bool_], level: float
 ) -> BesideDense:
-    truth, dense = study.masks.astype(np.bool_), _dense(study, lungs, level)
+    truth, dense = study.masks.astype(np.bool_), dense_mask(study, lungs, level)
     area = max(int(lungs.sum()), 1)
     return BesideDense(
         false_share=int((made & ~truth).sum()) / area,
@@ -163,13 +163,14 @@ def _mean(
 def _best_level(studies: Sequence[MaskedSlices]) -> float:
     lungs = [(one, one.lungs > 0) for one in studies if one.lungs is not None]
     scores = [
-        np.mean([dice(_dense(one, within, level), one.masks > 0) for one, within in lungs])
+        np.mean([dice(dense_mask(one, within, level), one.masks > 0) for one, within in lungs])
         for level in LEVELS
     ]
     return LEVELS[int(np.argmax(scores))]
 
 
-def _dense(
+def dense_mask(
     study: MaskedSlices, lungs: npt.NDArray[np.bool_], level: float
 ) -> npt.NDArray[np.bool_]:
+    """All that is as dense as ``level`` within the lungs, bool (slices, size, size)."""
     return np.asarray((study.images >= level) & lungs)
