@@ -159,7 +159,7 @@ def _apical(lung: Mask, volume: CtVolume, random: np.random.Generator) -> Ranks:
 
 def _dependent(lung: Mask, volume: CtVolume, _random: np.random.Generator) -> Ranks:
     """From the back, with a level surface, as fluid lies in a patient on the back."""
-    sign = 1.0 if volume.geometry.rows_along[1] > 0 else -1.0
+    sign = 1.0 if volume.geometry.back_is_high else -1.0
     rows = (-sign * np.arange(lung.shape[1], dtype=np.float32))[None, :, None]
     return np.broadcast_to(rows, lung.shape) + _tie(lung.shape)
 

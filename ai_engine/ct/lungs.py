@@ -95,7 +95,7 @@ def find_lungs_on(grid: CoarseGrid, air: Mask, volume: CtVolume, *, threads: int
         airways,
         gas.mask,
         left_is_high=volume.geometry.left_is_high,
-        back_is_high=volume.geometry.rows_along[1] > 0,
+        back_is_high=volume.geometry.back_is_high,
     )
     cavity = _without_cut_off(cavity, lungs, grid)
     coarse = np.where(lungs[0] | cavity.right, RIGHT, 0).astype(np.uint8)

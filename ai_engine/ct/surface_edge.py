@@ -107,7 +107,7 @@ def _skin(volume: CtVolume, labels: Labels, levels: npt.NDArray[np.intp]) -> flo
         middle = round(float(np.flatnonzero((labels[level] > 0).any(axis=1)).mean()))
         front = around.copy()
         # The table is behind, or in front of a patient who lies face down.
-        if volume.geometry.rows_along[1] > 0:
+        if volume.geometry.back_is_high:
             front[middle:] = False
         else:
             front[:middle] = False

@@ -58,6 +58,11 @@ class VolumeGeometry:
         """Whether column numbers grow towards the patient's left."""
         return self.columns_along[0] > 0
 
+    @property
+    def back_is_high(self) -> bool:
+        """Whether row numbers grow towards the patient's back."""
+        return self.rows_along[1] > 0
+
     def part(self, slices: range) -> "VolumeGeometry":
         """The geometry of some slices that follow each other."""
         return replace(

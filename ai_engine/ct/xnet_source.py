@@ -58,7 +58,10 @@ class OnNetwork:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class XNetSource:
-    """Finds inhomogeneous areas with a trained network, slice by slice."""
+    """Finds inhomogeneous areas with a trained network, slice by slice.
+
+    It is shown each slice with the front up, however the patient lay: it has seen no others.
+    """
 
     identity: ModelIdentity
     network: MaskNetwork
@@ -77,10 +80,14 @@ class XNetSource:
         """The inhomogeneous areas inside the lungs, bool (slices, rows, columns)."""
         indices = [int(index) for index in np.flatnonzero(lungs.labels.any(axis=(1, 2)))]
         probabilities: dict[int, FloatArray] = {}
+        front_up = slice(None, None, 1 if volume.geometry.back_is_high else -1)
         for start in range(0, len(indices), BATCH):
             chosen = indices[start : start + BATCH]
-            batch = np.stack([network_input(volume.hounsfield[index]) for index in chosen])
-            probabilities.update(zip(chosen, self.network.predict(batch), strict=True))
+            batch = np.stack(
+                [network_input(volume.hounsfield[index][front_up]) for index in chosen]
+            )
+            made = self.network.predict(batch)[:, front_up]
+            probabilities.update(zip(chosen, made, strict=True))
 
         def draw(index: int) -> Mask:
             rows, columns = volume.hounsfield.shape[1:]

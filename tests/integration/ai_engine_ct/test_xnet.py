@@ -126,3 +126,22 @@ def test_masks_of_a_network_are_measured_like_the_classical_ones() -> None:
     largest = analysis.findings[0]
     assert largest.side is Side.RIGHT
     assert largest.volume_ml == pytest.approx(113, rel=0.15)
+
+
+class AtTheBack(Bright):
+    """A network that knows the back of a patient by its place: it has seen the front up alone."""
+
+    def predict(self, batch: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        made = super().predict(batch)
+        made[:, :80] = 0
+        return made
+
+
+@pytest.mark.parametrize("mirrored", [False, True], ids=["face up", "face down"])
+def test_a_network_sees_the_front_up_however_the_patient_lay(mirrored: bool) -> None:
+    glass = Ellipsoid(centre=(10, 35, -75), radii=(30, 25, 30), hounsfield=-450)
+    analysis = analyse_volume(
+        phantom(glass, mirrored=mirrored),
+        source=XNetSource(identity=IDENTITY, network=AtTheBack()),
+    )
+    assert analysis.findings[0].volume_ml == pytest.approx(94, rel=0.15)
