@@ -23,7 +23,7 @@ from ai_engine.ct.dataset import MosMedStudy, read_mosmed
 from ai_engine.ct.grey_baseline import fit_grey_baseline
 from ai_engine.ct.lesion_sets import OUTLINED
 from ai_engine.ct.slice_batches import FloatArray, MaskedSlices, load_slices
-from ai_engine.ct.slice_measures import MeasuredStudy, dense_levels, measured, study_metrics
+from ai_engine.ct.slice_measures import EVERY, MeasuredStudy, dense_levels, measured, study_metrics
 from ai_engine.ct.slice_training import MASK_THRESHOLD, expect_few
 from ai_engine.ct.varied_slices import mixed_batches
 from ai_engine.datasets.cxr import Split
@@ -246,7 +246,7 @@ class OutlinedTrainer(PublishedTrainer):
         name = self.recipe.labels[0]
         metrics = cross_metrics(self.slices, label=name, split=CROSS_VALIDATION)
         drawn = study_metrics(self.drawn_measured, label=name, split=Split.TEST.value)
-        found = (*metrics, *(one for one in drawn if one.group != "all"))
+        found = (*metrics, *(one for one in drawn if not one.group.startswith(EVERY)))
         return (Label(name=name, title="Inhomogeneity", threshold=MASK_THRESHOLD),), found
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from ai_engine.ct.predictor import load_segmenter
-from ai_engine.ct.testing import ct_datasets, phantom
+from ai_engine.ct.results import Side
+from ai_engine.ct.testing import Ellipsoid, ct_datasets, phantom
 from ai_engine.ct.xnet_source import SIZE, OnNetwork
 from ai_engine.errors import BackendError, ModelFolderError
 from ai_engine.inference.conversion import converted_model
@@ -15,6 +16,9 @@ from ai_engine.inference.network import Tensors
 from ai_engine.inference.openvino_network import OpenVinoNetwork
 from ai_engine.kinds.random_weights import write_random_weights
 from ai_engine.library.card import Label, ModelCard, write_card
+from ai_engine.library.registry import ModelRegistry, read_active_versions, verify_weights
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +101,35 @@ class Pair:
 def test_a_network_with_several_inputs_is_no_mask_network() -> None:
     with pytest.raises(BackendError, match="one input and one output"):
         OnNetwork(Pair())
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ModelCard:
+    return ModelRegistry().active(
+        read_active_versions(ROOT / "config" / "models.toml"), "xnet-lung"
+    )
+
+
+def test_the_shipped_network_finds_ground_glass_where_it_is(
+    shipped: ModelCard, cache: Path
+) -> None:
+    verify_weights(shipped)
+    glass = Ellipsoid(centre=(0, 30, -85), radii=(60, 35, 35), hounsfield=-500)
+    datasets = ct_datasets(phantom(glass, shape=(24, 160, 200), spacing=(10.0, 1.8, 1.8)))
+    by_uid = {each.SOPInstanceUID: each for each in datasets}
+    prediction = load_segmenter(shipped, cache=cache).predict(datasets, by_uid.__getitem__)
+    assert prediction.analysis is not None
+    found = prediction.analysis.findings
+    assert {one.side for one in found} == {Side.RIGHT}
+    assert sum(one.volume_ml for one in found) == pytest.approx(300, rel=0.35)
+
+
+def test_the_shipped_figures_are_of_its_weights_and_beat_both_simple_ways(
+    shipped: ModelCard,
+) -> None:
+    assert shipped.figures_of == shipped.weights_digest
+    gains = {one.group: one for one in shipped.metrics if "above" in one.group}
+    for name in ("dense within the lungs", "regression of grey values"):
+        gain = gains[f"outlined lesions, above {name}"]
+        assert gain.split == "cross-validation"
+        assert gain.low > 0
