@@ -217,11 +217,11 @@ class OutlinedTrainer(PublishedTrainer):
     def made(self) -> str:
         """The recipe, its length and its cross-validation."""
         recipe = self.recipe
-        first, then = recipe.stages
+        drawn, outlined = (f"{one.epochs} epochs at {one.size} px" for one in recipe.stages)
         return (
-            f"{recipe.name}, seed {recipe.seed}, {recipe.steps_per_epoch} batches of "
-            f"{recipe.batch_size} an epoch: {first.epochs} on drawn lesions, {then.epochs} on "
-            f"outlined ones, cross-validated in {recipe.folds} folds"
+            f"{recipe.name}, seed {recipe.seed}, batch {recipe.batch_size}, "
+            f"{recipe.steps_per_epoch} batches an epoch: {drawn} on drawn lesions, then {outlined} "
+            f"on outlined ones, cross-validated in {recipe.folds} folds"
         )
 
     def drawn(self, out: Path) -> Sequence[Path]:
