@@ -11,6 +11,9 @@ SUPPLY  := cyclonedx-bom==7.5.0 pip-audit==2.10.1
 # to 4 GB once it has trained, and its peers 1: less memory takes fewer of them.
 WORKERS := $(shell awk '/^MemAvailable/ {n = int($$2 / 5e6)} END {print (n < 2 ? 2 : n > 4 ? 4 : n)}' /proc/meminfo)
 
+# Dozens of processes import the code: compiled once, whatever the caller's environment says.
+unexport PYTHONDONTWRITEBYTECODE
+
 CODE := dicom_node ai_engine sr_templates tests bench scripts
 # An installed folder that does not exist yet is no reason for a tool to fail.
 PRESENT = $(wildcard $(CODE))

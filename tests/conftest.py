@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from dicom_node.network.libraries import set_up_dicom_libraries
 from dicom_node.persistence.database import make_engine
+from tests.peers.forked import forked_keras
 from tests.schema import give_schema
 
 pytest_plugins = ["tests.peers.fixtures"]
@@ -20,9 +21,19 @@ def pytest_configure() -> None:
     """Set the DICOM libraries up as every process of the node does, and let examples take time."""
     gc.disable()  # until all is collected: what is imported and collected is no garbage
     set_up_dicom_libraries()
+    # Several processes of tests share the cores: more threads in each wait by turning in circles.
+    for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
+        os.environ.setdefault(threads, "1")
     # How long an example takes says what else the machine does, not what the code is.
     settings.register_profile("node", deadline=None)
     settings.load_profile("node")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _keras_at_hand() -> Iterator[None]:
+    """Fork the processes in which Keras runs on OpenVINO: to start one takes two seconds."""
+    with forked_keras():
+        yield
 
 
 @pytest.fixture

@@ -26,12 +26,14 @@ from dicom_node.domain.study import StudyRecord, StudyState
 from dicom_node.errors import NodeError
 from dicom_node.node.repositories import Repositories
 from tests.peers.dcmtk import Peer
+from tests.peers.forked import ForkedProcess, fork_node
 from tests.peers.process import free_port
 
 CONFIG = Path(__file__).parents[2] / "config"
 # Converted models are named by their digests, so every test may use the same ones.
 _CONVERTED = Path(tempfile.gettempdir()) / f"dicom-node-test-models-{os.getuid()}"
 _COMMAND = Path(sys.executable).with_name("dicom-node")
+_OF_THE_NODE = "DICOM_NODE_"
 _SETTLED = {
     StudyState.ANALYSED,
     StudyState.NOT_ROUTED,
@@ -50,7 +52,8 @@ class RunningNode:
     web_port: int
     environment: dict[str, str] = field(default_factory=dict)
     inside: tuple[str, ...] = ()  # what to put before a command that is to run where the node is
-    process: subprocess.Popen[str] | None = None
+    is_forked: bool = True  # from a process that has imported it; not where its start is looked at
+    process: subprocess.Popen[str] | ForkedProcess | None = None
 
     @property
     def log(self) -> Path:
@@ -110,9 +113,15 @@ class RunningNode:
 
     def launch(self) -> None:
         """Start ``dicom-node serve`` and wait for nothing."""
+        command = [*self.inside, str(_COMMAND), "--config", str(CONFIG), "serve"]
+        # What libraries read when they are imported can't be changed afterwards.
+        is_its_own = all(name.startswith(_OF_THE_NODE) for name in self.environment)
         with self.log.open("a") as log:
+            if self.is_forked and is_its_own and not self.inside:
+                self.process = fork_node(command, environment=self._environment(), log=log)
+                return
             self.process = subprocess.Popen(
-                [*self.inside, _COMMAND, "--config", CONFIG, "serve"],
+                command,
                 env=self._environment(),
                 stdout=log,
                 stderr=log,

@@ -30,7 +30,7 @@ def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
         build_ct_report(study.prediction, study.datasets, a_context(), segmented=True),
         *build_ct_segmentation(study.prediction, study.datasets, a_context()),
     ]
-    with orthanc(folder / "pacs") as pacs, ohif(pacs) as url, chromium() as browser:
+    with orthanc(folder / "pacs") as pacs, ohif(pacs) as url, chromium(draws=True) as browser:
         for number, each in enumerate([*study.datasets, *evidence]):
             path = folder / f"{number}.dcm"
             each.save_as(path, enforce_file_format=True)

@@ -47,6 +47,7 @@ def test_nothing_is_lost_or_doubled_however_often_it_is_killed(tmp_path: Path) -
     chance = random.Random(_SEED)  # noqa: S311 - moments, not secrets
     kills: Counter[Victim] = Counter()
     with running_node(tmp_path / "node") as node, flapping(tmp_path / "pacs") as pacs:
+        node.is_forked = False  # some are killed while they start
         node.add_ae("PACS", pacs.port, "pacs")
         node.add_ae("CR1", 104, "modality", "--destination", "PACS", "--quiet-period", "0")
         node.environment["DICOM_NODE_WORKFLOW__SWEEP_INTERVAL"] = "0.5"

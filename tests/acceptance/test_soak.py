@@ -165,6 +165,7 @@ def test_it_takes_no_more_of_anything_study_after_study(tmp_path: Path) -> None:
         running_node(tmp_path / "node") as node,
         storescp(tmp_path / "pacs", ae_title="PACS") as pacs,
     ):
+        node.is_forked = False  # which would share the memory of what it was forked from
         node.add_ae("PACS", pacs.peer.port, "pacs")
         node.add_ae("CR1", 104, "modality", "--destination", "PACS", "--quiet-period", "0")
         node.start()

@@ -171,7 +171,7 @@ def viewer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
     pixels = (chest.pixel_array / (2**BITS - 1)).astype(np.float32)
     slices = [_slice(number) for number in (1, 2, 3)]
     in_ct = a_prediction(an_image(uid=slices[1].SOPInstanceUID))
-    with orthanc(folder / "pacs") as pacs, ohif(pacs) as url, chromium() as browser:
+    with orthanc(folder / "pacs") as pacs, ohif(pacs) as url, chromium(draws=True) as browser:
         layers = [
             *build_overlays(prediction, chest, pixels, context),
             *build_segmentation(prediction, chest, context),

@@ -65,6 +65,14 @@ def wait_until(condition: Callable[[], bool], what: str, timeout: float = _START
         time.sleep(0.02)
 
 
+def shared_by_workers(folders: pytest.TempPathFactory, name: str) -> Path:
+    """Return a folder of this run of tests, the same one in each of its processes."""
+    base = folders.getbasetemp()
+    place = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / name
+    place.mkdir(exist_ok=True)
+    return place
+
+
 def is_busy() -> bool:
     """Tell whether more runs here than there are cores: how long something takes says nothing."""
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

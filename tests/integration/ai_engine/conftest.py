@@ -10,6 +10,7 @@ from ai_engine.kinds.loading import load_predictor
 from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.kinds.testing import write_random_model
 from ai_engine.library.registry import ModelRegistry, read_active_versions
+from tests.peers.process import shared_by_workers
 
 ROOT = Path(__file__).parents[3]
 
@@ -25,8 +26,8 @@ def test_data() -> Path:
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder for converted models, shared by all tests: converting takes seconds."""
-    return tmp_path_factory.mktemp("converted")
+    """A folder for converted models, shared by all tests of a run: converting takes seconds."""
+    return shared_by_workers(tmp_path_factory, "converted")
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ import openvino
 import pytest
 
 from ai_engine.errors import BackendError, ModelFolderError
+from ai_engine.inference import keras_process
 from ai_engine.inference.conversion import converted_model
 from ai_engine.inference.explain import class_activation, gradient_activation, head_kernel, heat_map
 from ai_engine.inference.haste import in_haste
@@ -193,7 +194,8 @@ def test_damaged_weights_are_never_converted(
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_failing_keras_process_says_why() -> None:
+def test_a_failing_keras_process_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keras_process, "subprocess", subprocess)  # no fork: started as in a node
     with pytest.raises(BackendError, match=r"^/nowhere/card\.toml: no such model card"):
         run_on_openvino_keras("ai_engine.inference.export", "/nowhere", "/nowhere/model.xml")
     with pytest.raises(BackendError, match=r"ai_engine\.inference\.export failed: IndexError"):

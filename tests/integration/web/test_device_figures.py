@@ -1,8 +1,6 @@
 """The pages of calibration and drift in a browser: every figure is drawn, and fits the window."""
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -15,7 +13,7 @@ from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
 from dicom_node.web.application import make_application
 from dicom_node.web.server import WebServer
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, keep_picture
 from tests.peers.reading_room import PASSWORD, add_people, settings_in
 from tests.schema import give_schema
 from tests.unit.builders import EPOCH
@@ -71,7 +69,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     repositories.close()
 
 
-def _look(page: Page, path: str, name: str, folder: Path) -> int:
+def _look(page: Page, path: str, name: str) -> int:
     """Open a page, keep what it looks like, and return how many figures it has."""
     refused: list[str] = []
     page.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
@@ -89,29 +87,25 @@ def _look(page: Page, path: str, name: str, folder: Path) -> int:
         assert caption is not None
         assert caption["y"] >= drawn["y"] + drawn["height"], "what is drawn has all of the width"
     width = page.evaluate("document.documentElement.scrollWidth")
-    folder = Path(os.environ.get("DICOM_NODE_SCREENSHOTS", folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png", full_page=True)
+    keep_picture(page, name)
     assert width <= 1280, "nothing is cut off, and nothing scrolls sideways"
     assert refused == []
     return figures.count()
 
 
-def test_a_calibrated_device_shows_its_three_curves(page: Page, tmp_path: Path) -> None:
+def test_a_calibrated_device_shows_its_three_curves(page: Page) -> None:
     path = f"/calibration?device={SHIFTED.device_id}"
-    assert _look(page, path, "calibration", tmp_path) == 3
+    assert _look(page, path, "calibration") == 3
     assert page.get_by_text("In use", exact=True).count() == 1
 
 
-def test_a_device_with_cases_of_one_kind_says_why_there_are_none(
-    page: Page, tmp_path: Path
-) -> None:
-    assert _look(page, f"/calibration?device={RARE.device_id}", "calibration-rare", tmp_path) == 0
+def test_a_device_with_cases_of_one_kind_says_why_there_are_none(page: Page) -> None:
+    assert _look(page, f"/calibration?device={RARE.device_id}", "calibration-rare") == 0
     assert page.get_by_text("Curves need cases of both kinds.").is_visible()
     assert page.get_by_text("This device has none of its own").is_visible()
     assert page.get_by_text("needs at least 10 images with the finding").is_visible()
 
 
-def test_drift_shows_the_share_that_experts_accept(page: Page, tmp_path: Path) -> None:
-    assert _look(page, "/drift", "drift", tmp_path) == 2
+def test_drift_shows_the_share_that_experts_accept(page: Page) -> None:
+    assert _look(page, "/drift", "drift") == 2
     assert page.get_by_text("half of it is rejected").is_visible()

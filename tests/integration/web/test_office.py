@@ -3,7 +3,6 @@
 What the pages look like lies in the folder that DICOM_NODE_SCREENSHOTS names, if it is set.
 """
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from ai_engine.calibration.objective import Objective
 from dicom_node.domain.study import StudyState
 from dicom_node.node.repositories import Repositories
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, keep_picture
 from tests.peers.office import ANALYSED, FAILED, office_application, office_stores, serving
 from tests.peers.reading_room import PASSWORD
 from tests.unit.validated import CARD, Validated, cases_of
@@ -124,15 +123,9 @@ def desk(browser: Browser, address: str) -> Iterator[Page]:
     page.close()
 
 
-def _keep(page: Page, name: str, folder: Path) -> None:
-    folder = Path(os.environ.get("DICOM_NODE_SCREENSHOTS", folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png", full_page=True)
-
-
 @pytest.mark.parametrize("name", PAGES)
 def test_every_page_is_accessible_by_day_and_night_and_fits_desk_tablet_and_phone(
-    desk: Page, name: str, tmp_path: Path
+    desk: Page, name: str
 ) -> None:
     refused: list[str] = []
     desk.on("console", lambda said: refused.append(said.text) if said.type == "error" else None)
@@ -140,7 +133,7 @@ def test_every_page_is_accessible_by_day_and_night_and_fits_desk_tablet_and_phon
         desk.emulate_media(color_scheme=scheme)
         desk.set_viewport_size(size)
         desk.goto(PAGES[name], wait_until="load")
-        _keep(desk, f"{name}-{scheme}-{size['width']}", tmp_path)
+        keep_picture(desk, f"{name}-{scheme}-{size['width']}")
         width = desk.evaluate("document.documentElement.scrollWidth")
         assert width <= size["width"], "nothing scrolls sideways"
         assert desk.evaluate(_TOO_SMALL) == [], "a finger finds it (WCAG 2.2, 2.5.8)"
@@ -168,9 +161,7 @@ def test_every_page_fits_a_phone_in_every_language(
     assert {name: words for name, words in broken.items() if words} == {}
 
 
-def test_the_page_to_sign_in_is_accessible_and_fits_a_phone(
-    browser: Browser, address: str, tmp_path: Path
-) -> None:
+def test_the_page_to_sign_in_is_accessible_and_fits_a_phone(browser: Browser, address: str) -> None:
     for scheme in ("dark", "light"):
         page = browser.new_page(base_url=address, viewport=_PHONE, color_scheme=scheme)
         page.goto("/")
@@ -178,7 +169,7 @@ def test_the_page_to_sign_in_is_accessible_and_fits_a_phone(
         page.get_by_label("Password").fill("not this one")
         page.get_by_role("button", name="Sign in").click()
         expect(page.get_by_text("Name or password is not right.")).to_be_visible()
-        _keep(page, f"sign-in-{scheme}", tmp_path)
+        keep_picture(page, f"sign-in-{scheme}")
         assert page.evaluate("document.documentElement.scrollWidth") <= _PHONE["width"]
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
@@ -186,7 +177,7 @@ def test_the_page_to_sign_in_is_accessible_and_fits_a_phone(
 
 
 def test_an_ae_title_is_added_and_what_is_wrong_is_said_beside_its_field(
-    desk: Page, stores: Repositories, tmp_path: Path
+    desk: Page, stores: Repositories
 ) -> None:
     desk.set_viewport_size(_DESK)
     desk.goto("/ae-titles")
@@ -197,7 +188,7 @@ def test_an_ae_title_is_added_and_what_is_wrong_is_said_beside_its_field(
     desk.get_by_label("PACS", exact=True).check()
     desk.get_by_role("button", name="Add").click()
     expect(desk.get_by_text("Port 70000 is not in 1 to 65535.")).to_be_visible()
-    _keep(desk, "ae-title-wrong", tmp_path)
+    keep_picture(desk, "ae-title-wrong")
     expect(desk.get_by_label("Host", exact=True)).to_have_value("10.0.0.8")
     desk.get_by_label("Port", exact=True).fill("11104")
     desk.get_by_role("button", name="Add").click()

@@ -69,7 +69,7 @@ def test_ohif_lists_opens_and_draws_what_the_node_holds(
     if not DIST.is_dir():
         pytest.skip("OHIF is not installed (npm package @ohif/app: see .ci/run)")
     folder = Path(os.environ.get("DICOM_NODE_SCREENSHOTS", tmp_path))
-    with Viewer(archive, DIST) as viewer, chromium() as browser:
+    with Viewer(archive, DIST) as viewer, chromium(draws=True) as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 800})
         page.set_default_timeout(_PATIENCE)
         page.goto(viewer.url)

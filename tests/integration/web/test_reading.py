@@ -3,11 +3,11 @@
 What the pages look like lies in the folder that DICOM_NODE_SCREENSHOTS names, if it is set.
 """
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -35,7 +35,7 @@ from dicom_node.domain.review.verdicts import truths_of
 from dicom_node.web.frame import STATIC
 from dicom_node.workflow.review.statements import statements_of
 from sr_templates.evidence_kind import EvidenceKind
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, keep_picture
 from tests.peers.reading_room import (
     PASSWORD,
     ReadingRoom,
@@ -71,15 +71,9 @@ def room(tmp_path: Path) -> Iterator[ReadingRoom]:
 
 
 @pytest.fixture
-def shot(tmp_path: Path) -> Shot:
+def shot() -> Shot:
     """Keep what a page looks like."""
-    folder = Path(os.environ.get("DICOM_NODE_SCREENSHOTS", tmp_path))
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def keep(page: Page, name: str) -> None:
-        page.screenshot(path=folder / f"{name}.png")
-
-    return keep
+    return partial(keep_picture, whole=False)
 
 
 @pytest.fixture

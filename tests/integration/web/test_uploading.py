@@ -3,7 +3,6 @@
 What the page looks like lies in the folder that DICOM_NODE_SCREENSHOTS names, if it is set.
 """
 
-import os
 import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from dicom_node.domain.study import StudyState
-from tests.peers.chromium import chromium
+from tests.peers.chromium import chromium, keep_picture
 from tests.peers.objects import make_dataset, write_part10
 from tests.peers.office import office_stores, serving
 from tests.peers.reading_room import PASSWORD
@@ -70,27 +69,21 @@ def disc(tmp_path: Path) -> Path:
     return folder
 
 
-def _keep(page: Page, name: str, folder: Path) -> None:
-    folder = Path(os.environ.get("DICOM_NODE_SCREENSHOTS", folder))
-    folder.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=folder / f"{name}.png", full_page=True)
-
-
-def _looked_at(page: Page, name: str, folder: Path) -> None:
+def _looked_at(page: Page, name: str) -> None:
     """By day and night, at a desk and on a phone: nothing scrolls sideways, nothing is unusable."""
     for scheme, size in (("dark", _DESK), ("light", _DESK), ("light", _PHONE), ("dark", _PHONE)):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         page.set_viewport_size(size)
-        _keep(page, f"{name}-{scheme}-{size['width']}", folder)
+        keep_picture(page, f"{name}-{scheme}-{size['width']}")
         assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
         found = Axe().run(page)
         assert found.violations_count == 0, found.generate_report()
 
 
 def test_a_folder_goes_through_and_its_study_is_followed_to_its_end(
-    page: Page, corridor: Corridor, disc: Path, tmp_path: Path
+    page: Page, corridor: Corridor, disc: Path
 ) -> None:
-    _looked_at(page, "upload", tmp_path)
+    _looked_at(page, "upload")
     page.set_viewport_size(_DESK)
     page.locator("#folder").set_input_files(disc)
     expect(page.get_by_role("status")).to_have_text("2 images arrived and are kept.")
@@ -103,11 +96,11 @@ def test_a_folder_goes_through_and_its_study_is_followed_to_its_end(
     claimed = corridor.stores.index.claim(study, by="test", at=datetime.now(UTC))
     assert claimed is not None
     expect(page.locator(".way-now strong")).to_contain_text("Being analysed")
-    _looked_at(page, "upload-going-on", tmp_path)
+    _looked_at(page, "upload-going-on")
     corridor.stores.index.finish(claimed, StudyState.NOT_ROUTED, "no route wants body part HAND")
     expect(page.locator(".way-stopped .words")).to_have_text("No route wants body part HAND.")
     assert page.locator("#on-their-way").get_attribute("hx-get") is None, "nothing is asked again"
-    _looked_at(page, "upload-over", tmp_path)
+    _looked_at(page, "upload-over")
     page.get_by_role("link", name="Everything about it").click()
     page.wait_for_url(f"**/studies/{study}")
 
@@ -138,7 +131,7 @@ def test_files_are_dropped_and_what_holds_no_image_is_said_to(page: Page, tmp_pa
         }"""
     )
     expect(page.get_by_role("status")).to_have_text("There are no DICOM images in what was chosen.")
-    _looked_at(page, "upload-refused", tmp_path)
+    _looked_at(page, "upload-refused")
 
 
 def test_the_page_is_used_by_keys_alone(page: Page) -> None:
