@@ -1,6 +1,7 @@
 """A headless Chromium, driven by Playwright, as a user's browser is."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,7 +27,8 @@ _PATIENCE = 30_000
 @contextmanager
 def chromium(*, draws: bool = False) -> Iterator[Browser]:
     """Run the machine's Chromium, which ``draws`` by WebGL; skip the test where there is none."""
-    executable = program("chromium", "chromium")
+    # The one without any window of its own draws the same for a third of the processor time.
+    executable = shutil.which("chromium-headless-shell") or program("chromium", "chromium")
     expect.set_options(timeout=_PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
