@@ -11,13 +11,15 @@ import jpype
 
 # The validator's style sheets are larger than the JDK's default limits on XPath.
 _JDK_LIMITS = ("xpathTotalOpLimit", "xpathExprOpLimit", "xpathExprGrpLimit")
+# What a few reports need is not worth the JDK's best compiler, nor several threads for garbage.
+_HASTE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 def main() -> None:
     """Judge reports until the standard input ends."""
     options = [f"-Djdk.xml.{limit}=0" for limit in _JDK_LIMITS]
     options.append("-Xmx512m")  # a quarter of the machine's memory otherwise
-    jpype.startJVM(*options, classpath=sys.argv[1:])
+    jpype.startJVM(*options, *_HASTE, classpath=sys.argv[1:])
     validator = jpype.JClass("com.pixelmed.validate.DicomSRValidator")()
     for line in sys.stdin:
         print(json.dumps(str(validator.validate(line.strip()))), flush=True)
