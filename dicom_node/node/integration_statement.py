@@ -47,6 +47,8 @@ _CORRIDOR = "acceptance/test_corridor.py"
 _REPORT = "unit/sr_templates/test_measurement_report.py"
 _KEY_OBJECTS = "unit/sr_templates/test_key_object_selection.py"
 _ITEMS = "unit/dicomweb/test_workitems.py"
+_WORKLIST = "integration/network/test_worklist_scp.py"
+_TLS = "integration/network/test_tls.py"
 _EVENTS = "integration/network/test_step_events.py"
 _PERFORMING = "integration/network/test_performing.py"
 _CHANNEL = "integration/web/test_step_channel.py"
@@ -96,7 +98,7 @@ CLAIMS: tuple[Claim, ...] = (
         profile="AI Workflow for Imaging (AIW-I)",
         actor="Task Manager",
         except_for="the Push workflow, for which it would have to create steps at performers "
-        "(RAD-80); Pull and Triggered Pull are supported",
+        "(RAD-80), and a time client of its own (CT); Pull and Triggered Pull are supported",
         proofs=(
             _proof(
                 "RAD-80 Create UPS Workitem",
@@ -107,7 +109,19 @@ CLAIMS: tuple[Claim, ...] = (
                 "RAD-82 Claim UPS Workitem",
                 f"{_ITEMS}::test_of_two_workstations_one_claims_and_the_other_gets_a_conflict",
             ),
+            _proof(
+                "RAD-82 Claim UPS Workitem, over associations",
+                f"{_WORKLIST}::test_of_two_workstations_one_claims_and_the_other_learns_so",
+            ),
             _proof("RAD-83 Get UPS Workitem", f"{_ITEMS}::test_a_work_item_is_retrieved"),
+            _proof(
+                "RAD-80 Create UPS Workitem, over associations",
+                f"{_WORKLIST}::test_a_pacs_puts_a_study_up_for_review",
+            ),
+            _proof(
+                "RAD-83 and RAD-84 Get and Update UPS Workitem, over associations",
+                f"{_WORKLIST}::test_a_step_is_read_and_written",
+            ),
             _proof(
                 "RAD-84 Update UPS Workitem",
                 f"{_ITEMS}::test_updates_carry_the_transaction_uid_in_the_query_or_the_payload",
@@ -201,16 +215,29 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         profile="Audit Trail and Node Authentication (ATNA)",
         actor="Secure Application",
+        except_for="certificates of callers of DICOMweb and of pages, who show a token or sign in "
+        "by HTTPS, and the node's own one at DICOMweb servers (ITI-19)",
         proofs=(
             _proof(
-                "ITI-19 Authenticate Node: certificates on both sides",
-                "integration/network/test_tls.py::"
-                "test_who_is_not_trusted_or_speaks_plainly_gets_nowhere",
+                "ITI-19 Authenticate Node, DICOM: certificates on both sides, called",
+                f"{_TLS}::test_who_is_not_trusted_or_speaks_plainly_gets_nowhere",
+            ),
+            _proof(
+                "ITI-19 Authenticate Node, DICOM: certificates on both sides, calling",
+                f"{_TLS}::test_the_node_sends_by_tls_to_whom_it_trusts",
+            ),
+            _proof(
+                "ITI-19 Authenticate Node: nothing older than TLS 1.2",
+                f"{_TLS}::test_nothing_older_than_tls_1_2_is_spoken",
             ),
             _proof(
                 "ITI-20 Record Audit Event: by syslog over TLS",
                 "integration/audit/test_syslog.py::"
                 "test_records_arrive_whole_over_tls_in_their_order",
+            ),
+            _proof(
+                "ITI-20 Record Audit Event: every message keeps PS3.15's schema",
+                "unit/audit/test_messages.py::test_every_kind_of_message_keeps_the_schema",
             ),
             _proof(
                 "Instances stored, queried and retrieved are recorded",
