@@ -14,8 +14,8 @@ _TELLING_BYTES = 1_000_000
 # Bytes a second, the peer's own work included: a link of a gigabit has three times as many, one of
 # a hundred megabits a third.
 _LEAST_RATE = 40e6
-# So many in a row were slow: one alone may have met a busy machine.
-_IN_A_ROW = 3
+# So many in a row were slow: fewer may have met a busy machine.
+_IN_A_ROW = 8
 # For so many seconds a slow destination is not tried again.
 _SLOW_SECONDS = 86_400.0
 
@@ -23,7 +23,8 @@ _SLOW_SECONDS = 86_400.0
 class Pace:
     """Whether one destination is near: its address is of this network, and it takes objects fast.
 
-    Until objects have shown it, one of this network counts as near. Used by one thread at a time.
+    One of this network counts as near until objects have shown that it is not, and this host always
+    does: what takes time there is no way. Used by one thread at a time.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -51,8 +52,11 @@ class Pace:
     @property
     def is_near(self) -> bool:
         """Whether what would have to be compressed first is there sooner as it is."""
+        found = _parsed(self._address)
+        if found is None or not found.is_private:
+            return False
         is_slow = self._slow_until is not None and self._monotonic() < self._slow_until
-        return not is_slow and is_of_this_network(self._address)
+        return found.is_loopback or not is_slow
 
 
 def is_of_this_network(address: str) -> bool:
@@ -60,9 +64,15 @@ def is_of_this_network(address: str) -> bool:
 
     RFC 1918 and 4193 name those that are private to a site, RFC 3927 and 4291 those of one link.
     """
+    found = _parsed(address)
+    return found is not None and found.is_private
+
+
+def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an IP address; None where a text is none. One of IPv4 in one of IPv6 is the former."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError:
-        return False
+        return None
     mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return (mapped or found).is_private
+    return mapped or found

@@ -87,6 +87,10 @@ class Workers:
             return False
         return bool(packed)
 
+    def are_idle(self) -> bool:
+        """Whether there are several, and none of them has anything to do."""
+        return self._lanes is not None and self._lanes.are_idle()
+
     def pids(self) -> tuple[int, ...]:
         """Return their process ids."""
         return self._lanes.pids() if self._lanes else ()
@@ -112,6 +116,7 @@ class Isolated:
         ),
     ) -> None:
         """Keep the parts; ``timed`` measures a model's work, by its name and version."""
+        self._workers = workers
         self._counted = Counted(workers.runner, attempts)
         self._settings = settings
         self._cards = cards
@@ -174,8 +179,8 @@ class Isolated:
         self._counted.spare(study, seconds, Analyst.look_ahead, model, instance, chosen)
 
     def make(self, order: EvidenceOrder) -> MadeEvidence:
-        """Build, check and keep the evidence of a job."""
-        return self._run(order.instances, Analyst.make, order)
+        """Build, check and keep the evidence of a job; in haste where others have nothing to do."""
+        return self._run(order.instances, Analyst.make, order, self._workers.are_idle())
 
     def _run(
         self,
