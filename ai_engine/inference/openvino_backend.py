@@ -8,7 +8,7 @@ import openvino
 
 from ai_engine.inference.backend import Activation, FloatArray
 from ai_engine.inference.conversion import converted_model
-from ai_engine.inference.openvino_branches import BesideOneAnother, branches_of
+from ai_engine.inference.openvino_branches import Looks, branches_of
 from ai_engine.inference.openvino_compiled import Compiled, cpu_settings
 from ai_engine.library.card import ModelCard
 
@@ -45,11 +45,14 @@ class OpenVinoBackend:
         """
         self.precision = Precision.F32 if precision is Precision.AUTO else precision
         settings = cpu_settings(self.precision.value, threads)
-        # Beside one another only where threads are counted: else one inference has all cores.
+        # Taken apart only where threads are counted: else one inference has all cores.
         is_plain = threads is None or self.precision is not Precision.F32
         apart = None if is_plain else branches_of(openvino.Core().read_model(str(model)))
-        whole = Compiled(openvino.Core().read_model(str(model)), settings)
-        self._network = whole if apart is None else BesideOneAnother(whole, apart, settings)
+        self._network = (
+            Compiled(openvino.Core().read_model(str(model)), settings)
+            if apart is None
+            else Looks(apart, settings)
+        )
         # The first look at a tensor's data sets up state of OpenVINO's binding. Two threads that do
         # it at once wait for each other for ever, one with the binding's lock and one with
         # Python's: so it is done here, before studies are analysed side by side.

@@ -56,17 +56,16 @@ def branches_of(model: openvino.Model) -> Branches | None:
     return Branches(looks=looks, joined=joined)
 
 
-class BesideOneAnother:
-    """Compiled looks that run at the same time in haste; the whole network otherwise.
+class Looks:
+    """Compiled looks that run at the same time in haste, and in turn otherwise.
 
-    Safe to call from several threads. In a burst the parts cost a tenth more than the whole, which
-    is therefore kept beside them: weights and working memory once more, about 160 MB of the chest
-    network in each worker.
+    Safe to call from several threads. In turn the parts cost what the whole network does; it is not
+    kept beside them, for it is the same weights and working memory once more. The threads end with
+    the last reference to this.
     """
 
-    def __init__(self, whole: Compiled, branches: Branches, settings: Settings) -> None:
-        """Compile the parts of ``whole``; ``settings`` are those of each."""
-        self._whole = whole
+    def __init__(self, branches: Branches, settings: Settings) -> None:
+        """Compile the parts; ``settings`` are those of each."""
         self._looks = [Compiled(each, settings) for each in branches.looks]
         self._joined = Compiled(branches.joined, settings)
         self._beside = ThreadPoolExecutor(len(self._looks), thread_name_prefix="look")
@@ -74,7 +73,7 @@ class BesideOneAnother:
     def infer(self, *inputs: FloatArray) -> tuple[FloatArray, ...]:
         """Run a batch and return the network's outputs."""
         if not is_in_haste():
-            return self._whole.infer(*inputs)
+            return self._joined.infer(*(each.infer(*inputs)[0] for each in self._looks))
         first, *others = self._looks
         begun = [self._beside.submit(each.infer, *inputs) for each in others]
         maps = [first.infer(*inputs)[0], *(each.result()[0] for each in begun)]

@@ -18,6 +18,29 @@ def insert_or_ignore(
         connection.execute(statement, [dict(row) for row in rows])
 
 
+def insert_one_or_ignore(
+    connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]
+) -> bool:
+    """Insert a row unless one of its key exists; return whether it was inserted."""
+    inserted = connection.execute(
+        _insert(connection, table).values(**row).on_conflict_do_nothing(),
+        execution_options={"preserve_rowcount": True},
+    )
+    return inserted.rowcount == 1
+
+
+def insert_or_change(
+    connection: sa.Connection,
+    table: sa.Table,
+    row: Mapping[str, Any],
+    changed: Mapping[str, Any],
+) -> None:
+    """Insert a row, or give the one of its key these values alone."""
+    statement = _insert(connection, table).values(**row)
+    key = [column.name for column in table.primary_key]
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=dict(changed)))
+
+
 def insert_or_replace(
     connection: sa.Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:

@@ -229,6 +229,9 @@ class ResultStore(Protocol):
     ) -> tuple[EvidenceObject, ...]:
         """Return the objects of one of a job's evidence sets."""
 
+    def evidence_sets(self, job_id: str) -> frozenset[EvidenceSet]:
+        """Return which of its evidence sets a job has objects of."""
+
     def evidence_object(self, sop_instance_uid: str) -> tuple[EvidenceObject, str] | None:
         """Return one result object with its study, or None."""
 

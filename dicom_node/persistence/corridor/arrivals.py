@@ -13,7 +13,7 @@ from dicom_node.persistence.corridor.attributes import keep_attributes
 from dicom_node.persistence.corridor.conflicts import keep_conflicts
 from dicom_node.persistence.corridor.retrievals import purposes_of
 from dicom_node.persistence.corridor.tables import INSTANCES, STUDIES
-from dicom_node.persistence.upsert import insert_or_ignore
+from dicom_node.persistence.upsert import insert_or_change, insert_or_ignore
 
 # More parameters than this in one statement are too many for some SQLite builds.
 _CHUNK = 500
@@ -77,10 +77,7 @@ def _open_studies(
         changed = {"state": row["state"], "last_received_at": row["last_received_at"]}
         if sender is not None or not all(each.sop_instance_uid in repairs for each in arrived):
             row["sender"] = changed["sender"] = row["sender"] if sender is None else sender
-        insert_or_ignore(connection, STUDIES, [row])
-        connection.execute(
-            sa.update(STUDIES).where(STUDIES.c.study_instance_uid == uid).values(**changed)
-        )
+        insert_or_change(connection, STUDIES, row, changed)
 
 
 def _keep_priors(connection: sa.Connection, instances: Iterable[ReceivedInstance]) -> None:

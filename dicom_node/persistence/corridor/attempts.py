@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from dicom_node.isolation.attempts import Attempts
 from dicom_node.persistence.corridor.tables import ATTEMPTS
 from dicom_node.persistence.database import repeatable
-from dicom_node.persistence.upsert import insert_or_ignore
+from dicom_node.persistence.upsert import insert_one_or_ignore
 
 
 class AttemptTable:
@@ -21,16 +21,17 @@ class AttemptTable:
 
     def begin(self, subject: str, study_instance_uid: str) -> Attempts:
         """Count one more attempt unless they are spent; return what there was before."""
-        row = {
+        first = {
             "subject": subject,
             "study_instance_uid": study_instance_uid,
-            "begun": 0,
+            "begun": 1,
             "deaths": 0,
             "reason": "",
             "at": datetime.now(UTC),
         }
         with self._engine.begin() as connection:
-            insert_or_ignore(connection, ATTEMPTS, [row])
+            if insert_one_or_ignore(connection, ATTEMPTS, first):
+                return Attempts(begun=0, deaths=0, reason="")
             found = connection.execute(
                 sa.select(ATTEMPTS.c.begun, ATTEMPTS.c.deaths, ATTEMPTS.c.reason)
                 .where(ATTEMPTS.c.subject == subject)

@@ -4,7 +4,7 @@ The rows are the queue. Nothing here counts or reads what grows with the archive
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +23,7 @@ from dicom_node.domain.delivery import (
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.persistence.corridor.tables import DELIVERIES, EVIDENCE, IS_REMOVED, OUTAGES
-from dicom_node.persistence.upsert import insert_or_ignore
+from dicom_node.persistence.upsert import insert_one_or_ignore, insert_or_ignore
 
 _ROW = DELIVERIES.c
 
@@ -68,7 +68,8 @@ class DeliveryStore:
             "disproofs": 0,
         }
         with self._engine.begin() as connection:
-            insert_or_ignore(connection, DELIVERIES, [row])
+            if insert_one_or_ignore(connection, DELIVERIES, row):
+                return delivery_of(row)
             if urgent:  # another route may have wanted the same, and been in no hurry
                 connection.execute(
                     sa.update(DELIVERIES).where(_ROW.delivery_id == identity).values(urgent=True)
@@ -371,7 +372,7 @@ def _before(state: DeliveryState) -> list[DeliveryState]:
     return [one for one, following in DELIVERY_TRANSITIONS.items() if state in following]
 
 
-def delivery_of(row: sa.RowMapping) -> Delivery:
+def delivery_of(row: Mapping[Any, Any]) -> Delivery:
     """Return the delivery that a row holds."""
     return Delivery(
         delivery_id=row["delivery_id"],

@@ -23,7 +23,7 @@ from dicom_node.persistence.corridor.tables import (
     REMARKS,
     SUBSTITUTES,
 )
-from dicom_node.persistence.upsert import insert_or_ignore, insert_or_replace
+from dicom_node.persistence.upsert import insert_one_or_ignore, insert_or_ignore, insert_or_replace
 from sr_templates.evidence_kind import EvidenceKind
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ class Hotbase:
             "reason": "",
         }
         with self._engine.begin() as connection:
-            insert_or_ignore(connection, JOBS, [row])
+            if insert_one_or_ignore(connection, JOBS, row):
+                return JobState.PENDING
             query = sa.select(JOBS.c.state).where(JOBS.c.job_id == job.job_id)
             state = connection.execute(query).scalar_one()
         return JobState(state)
@@ -188,6 +189,8 @@ class Hotbase:
 
     def own_objects(self, sop_instance_uids: Sequence[str]) -> dict[str, str]:
         """Return which of these objects the node made, substitutes too, each with its job."""
+        if not sop_instance_uids:
+            return {}
         made = sa.select(EVIDENCE.c.sop_instance_uid, EVIDENCE.c.job_id).where(
             EVIDENCE.c.sop_instance_uid.in_(sop_instance_uids)
         )
@@ -236,6 +239,11 @@ class Hotbase:
             .order_by(EVIDENCE.c.kind)
         )
         return tuple(_evidence(row) for row in self._rows(query))
+
+    def evidence_sets(self, job_id: str) -> frozenset[EvidenceSet]:
+        """Return which of its evidence sets a job has objects of."""
+        query = sa.select(EVIDENCE.c.evidence_set).where(EVIDENCE.c.job_id == job_id).distinct()
+        return frozenset(EvidenceSet(row["evidence_set"]) for row in self._rows(query))
 
     def evidence_of_study(self, study_instance_uid: str) -> tuple[EvidenceObject, ...]:
         """Return every object made of a study, whatever it was made for."""

@@ -5,7 +5,8 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from dicom_node.domain.study import StudyRecord, StudyState
-from dicom_node.persistence.corridor.study_rows import study_records, study_row
+from dicom_node.errors import NotFoundError
+from dicom_node.persistence.corridor.study_rows import study_records
 from dicom_node.persistence.corridor.tables import JOBS, REFUSALS, REMARKS, STUDIES
 
 _UNDER_WAY = (StudyState.RECEIVING, StudyState.COMPLETE)
@@ -25,11 +26,11 @@ class StudyStandings:
         NotFoundError
             When the study is not in the index.
         """
+        this = STUDIES.c.study_instance_uid == study_instance_uid
         with self._read() as connection:
-            study_row(connection, study_instance_uid)
-            return study_records(
-                connection, STUDIES.c.study_instance_uid == study_instance_uid, limit=1
-            )[0]
+            for record in study_records(connection, this, limit=1):
+                return record
+        raise NotFoundError(f"study {study_instance_uid} is not in the index")
 
     def knows(self, study_instance_uid: str) -> bool:
         """Whether there is an index row of a study."""

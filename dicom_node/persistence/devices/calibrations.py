@@ -1,5 +1,6 @@
 """The calibrations of devices: added, put in use, taken back; never changed or removed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -84,11 +85,12 @@ class CalibrationStore:
         Its own; that of the devices of its model (``family``), unless somebody has gone back from
         the device's own; that of all devices together; or None.
         """
-        if own := self.own(device_id, model):
-            return own
-        if family and not self.history(device_id, model) and (of_model := self.own(family, model)):
-            return of_model
-        return self.own(EVERY_DEVICE, model)
+        numbers = self._numbers_in_use((device_id, family, EVERY_DEVICE), model)
+        has_history = device_id in numbers
+        for each in (device_id, "" if has_history else family, EVERY_DEVICE):
+            if number := numbers.get(each, NO_VERSION):
+                return self._version(_Series(each, model), number)
+        return None
 
     def open_again(self, device_id: str, model: ModelIdentity, *, at: datetime, why: str) -> bool:
         """Note that a device has changed: what is in use stays, cases from ``at`` on count.
@@ -175,6 +177,18 @@ class CalibrationStore:
         )
         with self._read() as connection:
             return connection.scalar(query) or NO_VERSION
+
+    def _numbers_in_use(self, devices: Sequence[str], model: ModelIdentity) -> dict[str, int]:
+        """Return which number each of these uses now, as far as they have a history: one look."""
+        uses = CALIBRATION_USES.c
+        newest = (
+            sa.select(sa.func.max(uses.id))
+            .where(sa.or_(*(_Series(each, model).of(CALIBRATION_USES) for each in devices if each)))
+            .group_by(uses.device_id)
+        )
+        query = sa.select(uses.device_id, uses.number).where(uses.id.in_(newest))
+        with self._read() as connection:
+            return {row.device_id: row.number for row in connection.execute(query)}
 
     def _version(self, series: _Series, number: int) -> CalibrationVersion:
         query = sa.select(CALIBRATIONS).where(

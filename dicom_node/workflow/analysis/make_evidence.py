@@ -113,12 +113,15 @@ class _Reports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """An order with the headers of its images; what is made beside is filled in on the way."""
+    """An order with the headers of its images; what is made beside is filled in on the way.
+
+    ``beside`` draws while a report is built, where that is wanted.
+    """
 
     order: EvidenceOrder
     sources: Mapping[str, Dataset]
     keeping: Keeping
-    beside: Executor
+    beside: Executor | None
     left_out: list[LeftOut] = field(default_factory=list)
     rendered: list[Rendered] = field(default_factory=list)
 
@@ -158,7 +161,8 @@ class EvidenceMaking:
         remarked = replace(order.prediction, remarks=(*order.prediction.remarks, *added))
         with ThreadPoolExecutor(1, "evidence") if haste else AtOnce() as beside:
             keeping = Keeping(order, self._archive, beside)
-            work = _Work(order=order, sources=sources, keeping=keeping, beside=beside)
+            drawing = beside if haste else None
+            work = _Work(order=order, sources=sources, keeping=keeping, beside=drawing)
             try:
                 evidence = tuple(self._made(remarked, work))
             except EvidenceError as error:
@@ -217,7 +221,8 @@ class EvidenceMaking:
         analysed = [
             each for each in work.order.instances if each.sop_instance_uid in prediction.analysed
         ]
-        if len(analysed) != 1 or EvidenceKind.SC not in work.order.wanted:
+        is_wanted = EvidenceKind.SC in work.order.wanted
+        if work.beside is None or len(analysed) != 1 or not is_wanted:
             return {}
         uid = analysed[0].sop_instance_uid
         pixels = self._images.display_pixels(analysed[0])

@@ -76,6 +76,8 @@ def without_own(
     instances: Sequence[ReceivedInstance], results: ResultStore
 ) -> tuple[ReceivedInstance, ...]:
     """Leave out what the node made itself: its results say of the patient what is valid of it."""
+    if not instances:
+        return ()
     own = results.own_objects(tuple(each.sop_instance_uid for each in instances))
     return tuple(each for each in instances if each.sop_instance_uid not in own)
 

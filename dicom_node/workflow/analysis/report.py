@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ai_engine.prediction import Prediction, Refusal, RefusalReason
 from ai_engine.result import Result
+from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, Substitute
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, JobState
@@ -111,7 +112,8 @@ class Reporting:
         if any(_is_added(each, earlier) for each in evidence):
             self._deliveries.reopen(job.job_id, EvidenceSet.RESULT)
         self._results.keep_evidence(evidence)
-        self._results.withdraw([each for each in earlier if each not in _uids(evidence)])
+        if gone := [each for each in earlier if each not in _uids(evidence)]:
+            self._results.withdraw(gone)
         self._keep_rendered(job, made)
         self._results.finish_job(job.job_id, JobState.DONE, at=self._clock())
         if any(_is_held_report(each) for each in evidence):
@@ -170,30 +172,29 @@ class Reporting:
 
     def _order(self, analysis: Analysis, earlier: tuple[EvidenceObject, ...]) -> EvidenceOrder:
         job = analysis.job
+        destinations = self._destinations(job)
         return EvidenceOrder(
             job=job,
             prediction=analysis.prediction,
             instances=decided_first(job, told_instances(self._index, job, analysis.prediction)),
             context=self._context(analysis.made_at),
-            wanted=self._wanted(job),
+            wanted=_wanted(destinations),
             earlier=earlier,
             replaced=self._replaced(job),
-            renditions=tuple(dict.fromkeys(self._renditions(job).values())),
+            renditions=tuple(dict.fromkeys(_renditions(destinations).values())),
             requested=self._requested(job),
             compared_with=self._before(job, analysis.prediction),
         )
 
-    def _renditions(self, job: Job) -> dict[str, Rendition]:
-        """Return how destinations want results that want them other than they are made."""
-        found = {title: self._ae_titles.find(title) for title in job.destinations}
-        return {
-            title: entity.rendition
-            for title, entity in found.items()
-            if entity is not None and entity.rendition != PLAIN
-        }
+    def _destinations(self, job: Job) -> tuple[ApplicationEntity, ...]:
+        """Return the entries of those destinations of a job that have one."""
+        found = (self._ae_titles.find(title) for title in job.destinations)
+        return tuple(each for each in found if each is not None)
 
     def _keep_rendered(self, job: Job, made: MadeEvidence) -> None:
         """Record what stands for overlays and pages at destinations that want them otherwise."""
+        if not made.rendered:
+            return
         self._substitutes.keep(
             [
                 Substitute(
@@ -208,7 +209,7 @@ class Reporting:
                     made_at=self._clock(),
                     rendition=rendition.key,
                 )
-                for title, rendition in self._renditions(job).items()
+                for title, rendition in _renditions(self._destinations(job)).items()
                 for each in made.rendered
                 if each.rendition == rendition and not each.made.is_held
             ]
@@ -237,14 +238,6 @@ class Reporting:
             prediction = analysis.prediction
             remarked = replace(prediction, remarks=(*prediction.remarks, *made.remarks))
             self._results.keep_prediction(analysis.job.job_id, remarked, at=analysis.made_at)
-
-    def _wanted(self, job: Job) -> frozenset[EvidenceKind]:
-        """Return what at least one of the job's destinations gets; overlays in any case."""
-        kinds = {EvidenceKind.SC}
-        for title in job.destinations:
-            destination = self._ae_titles.find(title)
-            kinds |= set(destination.evidence) if destination else set()
-        return frozenset(kinds)
 
     def _replaced(self, job: Job) -> Replaced:
         """Return what a report takes the place of in viewers, which show a series' newest one.
@@ -299,6 +292,16 @@ def decided_first(
     if (decision := job.decision) is None:
         return instances
     return tuple(sorted(instances, key=lambda each: each.patient.key not in decision.keys))
+
+
+def _wanted(destinations: Iterable[ApplicationEntity]) -> frozenset[EvidenceKind]:
+    """Return what at least one destination gets; overlays in any case."""
+    return frozenset({EvidenceKind.SC}.union(*(each.evidence for each in destinations)))
+
+
+def _renditions(destinations: Iterable[ApplicationEntity]) -> dict[str, Rendition]:
+    """Return how destinations want results that want them other than they are made."""
+    return {each.title: each.rendition for each in destinations if each.rendition != PLAIN}
 
 
 def _reports(evidence: Iterable[EvidenceObject]) -> Iterator[str]:

@@ -245,9 +245,9 @@ class Routing:
     def _unrouted_job(
         self, study: StoredStudy, instances: Iterable[ReceivedInstance]
     ) -> Job | None:
-        if not self._tells_unrouted:
+        others = without_own(tuple(instances), self._results) if self._tells_unrouted else ()
+        if not others:
             return None
-        others = without_own(tuple(instances), self._results)
         return unrouted_job(study, others, self._identity, self._destinations(study))
 
     def broken_off(self, study: StoredStudy, reason: str) -> Routed:

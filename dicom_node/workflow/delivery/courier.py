@@ -123,22 +123,24 @@ class Courier:
         line: Line | None = None
         with ExitStack() as association:
             while not self._is_over() and not self._circuit.is_open and (due := self._due(1)):
-                objects = self._objects(due[0], entity)
+                wanted = self._wanted(due[0], entity)
+                objects = _to_send(due[0], wanted)
                 paths = self._parts.fitting.fit(due[0], objects, entity) if objects else ()
                 if paths and (line is None or not line.carries(paths)):
                     association.close()
                     ahead = [
                         each.path
                         for one in self._due(_AHEAD)
+                        if one.delivery_id != due[0].delivery_id
                         for each in self._objects(one, entity)
                     ]
                     line = association.enter_context(
                         self._parts.sender.connect(entity, [*paths, *ahead])
                     )
                 if line is None or not paths:
-                    self._settle_unsent(due[0], entity)
+                    self._settle_unsent(due[0], wanted, entity)
                 else:
-                    self._settle(due[0], objects, self._sent(line, paths), entity)
+                    self._settle(due[0], wanted, self._sent(line, paths), entity)
 
     def _prepare(self) -> None:
         """Make ready what waits, until it is time to probe: then it leaves the faster."""
@@ -163,12 +165,8 @@ class Courier:
         )
 
     def _objects(self, delivery: Delivery, entity: ApplicationEntity) -> tuple[EvidenceObject, ...]:
-        """Return what is to be sent: what the destination wants, may have, and has not got yet."""
-        return tuple(
-            each
-            for each in self._wanted(delivery, entity)
-            if each.is_here and each.sop_instance_uid not in delivery.stored
-        )
+        """Return what is to be sent of a delivery."""
+        return _to_send(delivery, self._wanted(delivery, entity))
 
     def _wanted(self, delivery: Delivery, entity: ApplicationEntity) -> list[EvidenceObject]:
         """Return what a destination wants: reports first, which others are read with."""
@@ -184,8 +182,9 @@ class Courier:
             words = f"the try broke off ({type(error).__name__}): the node's log has the trace"
             return tuple(Sent(path=each, outcome=Outcome.LOST, words=words) for each in paths)
 
-    def _settle_unsent(self, delivery: Delivery, entity: ApplicationEntity) -> None:
-        wanted = self._wanted(delivery, entity)
+    def _settle_unsent(
+        self, delivery: Delivery, wanted: Sequence[EvidenceObject], entity: ApplicationEntity
+    ) -> None:
         if wanted and all(each.is_held for each in wanted):
             self._record(delivery, DeliveryState.FAILED, delivery.stored, _ALL_HELD)
         elif gone := _gone(delivery, wanted):
@@ -196,11 +195,16 @@ class Courier:
     def _settle(
         self,
         delivery: Delivery,
-        objects: Sequence[EvidenceObject],
+        wanted: Sequence[EvidenceObject],
         sent: Sequence[Sent],
         entity: ApplicationEntity,
     ) -> None:
-        """Record what became of a delivery, and what that says of its destination."""
+        """Record what became of a delivery, and what that says of its destination.
+
+        ``wanted`` are its objects as they were before they were sent: what was removed since has
+        been sent.
+        """
+        objects = _to_send(delivery, wanted)
         failed = [each for each in sent if each.outcome is not Outcome.STORED]
         stored = delivery.stored + tuple(
             made.sop_instance_uid
@@ -209,7 +213,7 @@ class Courier:
         )
         if not failed:
             self._worked()
-            said = _gone(replace(delivery, stored=stored), self._wanted(delivery, entity))
+            said = _gone(replace(delivery, stored=stored), wanted)
             self._record(delivery, _arrived(stored, entity), stored, said)
             self._tell(delivery, objects, sent, entity, "")
             return
@@ -344,6 +348,13 @@ def undone_destinations(parts: CourierParts) -> frozenset[str]:
 def _is_wanted(evidence: EvidenceObject, destination: ApplicationEntity) -> bool:
     # Whoever got a result must hear that it was rejected.
     return evidence.kind in destination.evidence or not EVIDENCE[evidence.kind].is_administered
+
+
+def _to_send(delivery: Delivery, wanted: Sequence[EvidenceObject]) -> tuple[EvidenceObject, ...]:
+    """Return what is to be sent: what the destination wants, may have, and has not got yet."""
+    return tuple(
+        each for each in wanted if each.is_here and each.sop_instance_uid not in delivery.stored
+    )
 
 
 def _gone(delivery: Delivery, wanted: Sequence[EvidenceObject]) -> str:

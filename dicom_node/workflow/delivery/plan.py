@@ -26,6 +26,7 @@ class Planning:
 
         A failure is told in an evidence set of its own, so that a later try's result follows it.
         """
+        made = self._results.evidence_sets(job.job_id)
         self._tell(
             self._ledger.plan(
                 job.job_id,
@@ -35,7 +36,7 @@ class Planning:
                 evidence_set=evidence_set,
             )
             for evidence_set in (EvidenceSet.FAILURE, EvidenceSet.RESULT)
-            if self._results.evidence(job.job_id, evidence_set)
+            if evidence_set in made
             for destination in job.destinations
         )
 

@@ -77,7 +77,7 @@ def test_every_byte_and_the_order_of_results_are_the_same(
     simple = made(works, order, tmp_path / "simple", haste=False)
     fast = made(works, order, tmp_path / "fast", haste=True)
     assert fast == simple
-    assert [each.kind for each in fast.evidence][0] is EvidenceKind.SR
+    assert fast.evidence[0].kind is EvidenceKind.SR
     for each in simple.evidence:
         kept = (tmp_path / "fast" / each.path).read_bytes()
         assert kept == (tmp_path / "simple" / each.path).read_bytes()
