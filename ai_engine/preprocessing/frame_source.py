@@ -11,6 +11,7 @@ from io import BytesIO
 from itertools import islice
 from types import MappingProxyType
 
+import numpy as np
 from pydicom import Dataset
 from pydicom.dataset import FileMetaDataset
 from pydicom.encaps import (
@@ -33,6 +34,7 @@ from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.code_stream import CodeStream, Coding, read_code_stream, read_rle
 from ai_engine.preprocessing.image_pixel import ImagePixel, require_memory
+from ai_engine.preprocessing.row_length import require_no_longer_rows
 
 ENCAPSULATED_UNCOMPRESSED = UID("1.2.840.10008.1.2.1.98")
 DEFLATED_FRAMES = UID("1.2.840.10008.1.2.8.1")
@@ -45,6 +47,9 @@ _NAMES = MappingProxyType(
     }
 )
 _WORDS = (8, 16, 32)
+_MOST_COLUMNS = 64
+"""As many columns more as padding behind the pixels would make may be asked about."""
+_LONGER = "Pixel Data is longer than Rows, Columns and frames say"
 _ITEM = b"\xfe\xff\x00\xe0"
 
 
@@ -130,14 +135,32 @@ def _native(dataset: Dataset, image: ImagePixel, data: bytes, syntax: UID) -> Fr
     bits, corrections = _word_size(image, len(data))
     expected = -(-image.samples_in_frame * image.frames * bits // 8)
     spare = len(data) - expected
-    if spare > 1 and len(set(data[expected:])) > 1:
-        # Pixels may begin later, and what is behind them be some of them.
-        raise _contradiction("Pixel Data is longer than Rows, Columns and frames say")
     if spare > 1:
+        _require_padding(image, data, expected, bits)
         corrections += (f"{spare} bytes behind the pixels were left out.",)
     found = replace(image, bits_allocated=bits)
     clean = _clean(dataset, found, data[:expected] if spare else data, syntax)
     return FrameSource(dataset=clean, image=found, corrections=corrections)
+
+
+def _require_padding(image: ImagePixel, data: bytes, expected: int, bits: int) -> None:
+    """See that what is behind the pixels is none of them.
+
+    More than one byte there is not as PS3.5 Section 8.1.1 has it, but writers fill up blocks. An
+    image whose Columns are too few would be sheared, and its last rows may be black.
+    """
+    behind = data[expected:]
+    spare = 8 * len(behind) // bits
+    if len(set(behind)) > 1:  # pixels may begin later
+        raise _contradiction(_LONGER)
+    if spare < min(image.rows, image.columns):
+        return
+    longer = spare // image.rows
+    is_plain = image.samples * image.frames == 1 and bits in {8, 16}
+    if any(behind) or not is_plain or longer > _MOST_COLUMNS:
+        raise _contradiction(_LONGER)
+    words = np.frombuffer(data[: len(data) * 8 // bits * bits // 8], f"<u{bits // 8}")
+    require_no_longer_rows(words, image.columns, longer)
 
 
 def _word_size(image: ImagePixel, length: int) -> tuple[int, tuple[str, ...]]:
@@ -167,7 +190,7 @@ def _word_size(image: ImagePixel, length: int) -> tuple[int, tuple[str, ...]]:
         raise ImageRefusedError(
             RefusalReason.UNDECODABLE, "Pixel Data is shorter than its header says; send it again"
         )
-    raise _contradiction("Pixel Data is longer than Rows, Columns and frames say")
+    return stated, ()  # what is behind the pixels is looked at by whoever asks
 
 
 def _unpacked(dataset: Dataset, image: ImagePixel, syntax: UID) -> FrameSource:

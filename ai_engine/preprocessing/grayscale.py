@@ -40,6 +40,13 @@ MOST_LEVELS = 2**16
 
 UNFIT_WINDOW = "The window does not fit the pixels: the image was shown by its pixels."
 
+UNFIT_LUT = "The VOI LUT does not fit the pixels: it was passed over."
+
+TURNED = (
+    "The rescale or the VOI LUT turns the grey scale around, and was followed: dense tissue may be "
+    "shown dark."
+)
+
 MOST_PADDING = 0.5
 """Part of the grey levels from which a range of padding is a mistake: padding is at one end."""
 
@@ -124,6 +131,8 @@ def display(
     modality = rescale.apply(levels)
     _require_difference(modality, counts)
     table, said = _display_table(dataset, modality, counts)
+    if table[0] > table[-1] and not _is_meant(dataset, is_inverted=is_inverted):
+        said += (TURNED,)
     if is_inverted:
         table = 1 - table
     table[padding] = 0
@@ -247,19 +256,38 @@ def _histogram(stored: npt.NDArray[np.generic], lowest: int, levels: int) -> npt
 def _display_table(
     dataset: Dataset, modality: FloatArray, counts: npt.NDArray[np.int_]
 ) -> tuple[FloatArray, tuple[str, ...]]:
-    """Display value, 0 to 1, of each level, before the polarity is applied."""
+    """Display value, 0 to 1, of each level, before the polarity is applied.
+
+    VOI LUT and windows are alternative views (PS3.3 C.11.2.1.2): where the first does not fit, the
+    second may.
+    """
     chosen, said = _voi_lut(dataset, modality)
+    if chosen is not None and _is_absurd(chosen, counts):
+        chosen, said = None, (*said, UNFIT_LUT)
     if chosen is None:
         chosen, more = _first_window(dataset, modality)
         said += more
-    if chosen is not None and _is_absurd(chosen, counts):
-        chosen, said = None, (*said, UNFIT_WINDOW)
+        if chosen is not None and _is_absurd(chosen, counts):
+            chosen, said = None, (*said, UNFIT_WINDOW)
     if chosen is None:
         others = _without_lone_ends(modality, counts)
         said += (LONE_END,) if others is not counts else ()
         low, high = _quantiles(modality, others, ROBUST_PERCENTILES)
         chosen = np.clip((modality - low) / (high - low), 0, 1)
     return chosen, said
+
+
+def _is_meant(dataset: Dataset, *, is_inverted: bool) -> bool:
+    """Whether a grey scale that is turned around shows dense tissue bright, by its own header.
+
+    Pixel Intensity Relationship Sign (0028,1041) is 1 where low values are of little beam, and so
+    of dense tissue, and -1 where high values are.
+    """
+    try:
+        sign = integer(dataset, "PixelIntensityRelationshipSign")
+    except UnreadableValueError:
+        return False
+    return sign == (-1 if is_inverted else 1)
 
 
 def _without_lone_ends(modality: FloatArray, counts: npt.NDArray[np.int_]) -> npt.NDArray[np.int_]:

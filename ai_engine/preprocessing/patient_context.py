@@ -26,8 +26,14 @@ UNKNOWN = 0.5
 APART = 2.0
 """Years by which Patient's Age and the birth date may differ: dates are shifted to hide them."""
 
-# As PS3.5 Section 6.2 has it, and with the unit apart, in a word or before the number.
-_AGE = re.compile(r"(\d{1,3}) ?(?:([DWMY])(?:AYS?|EEKS?|ONTHS?|EARS?)?)?|([DWMY]) ?(\d{1,3})")
+# As PS3.5 Section 6.2 has it, and with the unit apart, in a word or before the number; also with a
+# part of a year, and days beyond 999.
+_COUNT = r"(\d{1,4}(?:[.,]\d{1,2})?)"
+_AGE = re.compile(rf"{_COUNT} ?(?:([DWMY])(?:AYS?|EEKS?|ONTHS?|EARS?)?)?|([DWMY]) ?{_COUNT}")
+# As DA was before version 3.0 of the Standard (PS3.5 Section 6.2, note 1), as ISO 8601 has it, and
+# with the day first where nothing else can be meant.
+_DATE = re.compile(r"(?P<year>\d{4})([.-])(?P<month>\d{2})\2(?P<day>\d{2})")
+_DAY_FIRST = re.compile(r"(?P<day>\d{2})\.(?P<month>\d{2})\.(?P<year>\d{4})")
 _DAYS_OF_UNIT = {"D": 1.0, "W": 7.0, "M": 30.4375, "Y": 365.25, "": 365.25}
 
 
@@ -115,7 +121,7 @@ def _stated_years(dataset: Dataset) -> float | None:
     if match is None:
         return None
     number, unit = match[1] or match[4], match[2] or match[3] or ""
-    return int(number) * _DAYS_OF_UNIT[unit] / _DAYS_OF_UNIT["Y"]
+    return float(number.replace(",", ".")) * _DAYS_OF_UNIT[unit] / _DAYS_OF_UNIT["Y"]
 
 
 def _reckoned_years(dataset: Dataset) -> float | None:
@@ -126,8 +132,11 @@ def _reckoned_years(dataset: Dataset) -> float | None:
 
 
 def _date(dataset: Dataset, keyword: str) -> date | None:
+    text = _text(dataset, keyword)
+    if found := _DATE.fullmatch(text) or _DAY_FIRST.fullmatch(text):
+        text = f"{found['year']}{found['month']}{found['day']}"
     try:
-        return datetime.strptime(_text(dataset, keyword), "%Y%m%d").date()  # noqa: DTZ007 - a day
+        return datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 - a day
     except ValueError:
         return None
 

@@ -46,6 +46,37 @@ def require_rows_that_fit(values: npt.NDArray[np.generic]) -> None:
         )
 
 
+def require_no_longer_rows(flat: npt.NDArray[np.generic], columns: int, most: int) -> None:
+    """Refuse pixels whose rows are longer than Columns says, by at most ``most`` pixels.
+
+    Parameters
+    ----------
+    flat
+        The stored values, one row after the other, with what stands behind the last.
+    columns, most
+        What the header says, and by how much more all that is there would make a row longer.
+
+    Raises
+    ------
+    ImageRefusedError
+        Rows fit on each other better where they are longer, be it a little: one pixel more of a
+        row shears the image, and its neighbours differ little.
+    """
+    as_stated = _apart(_cut(flat, columns))
+    for longer in range(columns + 1, columns + most + 1):
+        if as_stated > _apart(_cut(flat, longer)):
+            raise ImageRefusedError(
+                RefusalReason.CONTRADICTORY,
+                "Columns is not that of the pixels, whose rows are longer; send it again or "
+                "correct it",
+            )
+
+
+def _cut(flat: npt.NDArray[np.generic], columns: int) -> npt.NDArray[np.generic]:
+    rows = len(flat) // columns
+    return flat[: rows * columns].reshape(rows, columns)
+
+
 def _others(values: npt.NDArray[np.generic]) -> Iterator[npt.NDArray[np.generic]]:
     rows, columns = values.shape
     flat = values.reshape(-1)

@@ -155,7 +155,7 @@ def _kinds(dataset: Dataset) -> list[str]:
 
 
 def _is_for_quality_control(dataset: Dataset) -> bool:
-    return _text(dataset, "QualityControlImage").strip().upper() == "YES"
+    return _text(dataset, "QualityControlImage").strip().upper() in {"YES", "Y", "TRUE"}
 
 
 def _meanings(dataset: Dataset) -> Iterator[str]:

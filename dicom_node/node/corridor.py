@@ -86,6 +86,7 @@ def make_corridor(
             beside=giving_of(settings, repositories, around.models, around.fetching).predict,
             routes=around.routes,
             rejected=rejected,
+            conflicts=repositories.conflicts.of_study,
         ),
         reporting=Reporting(
             index=repositories.index,

@@ -9,7 +9,7 @@ from datetime import datetime
 from ai_engine.prediction import Prediction, RefusalReason, Remark, RemarkKind
 from ai_engine.result import Result
 from dicom_node.domain.header_words import contradiction_of
-from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
+from dicom_node.domain.instance import Conflict, InstanceHeader, ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.performed_step import NOTHING_ANNOUNCED, Announced
 from dicom_node.domain.route import Route
@@ -78,9 +78,11 @@ class Inference:
         beside: PredictsBeside = _nothing_beside,
         routes: Callable[[], tuple[Route, ...]] = tuple,
         rejected: FindsRejected = nothing_rejected,
+        conflicts: Callable[[str], Sequence[Conflict]] = lambda _study: (),
     ) -> None:
         """Keep the parts.
 
+        ``conflicts`` says what of a study came under a SOP Instance UID that was taken.
         ``routes`` and ``rejected`` say why images of a study were given to no model.
         ``beside`` asks a model that wants the patient's earlier images too.
         ``archive`` is the AE title that missing images are fetched from; ``announced`` says what
@@ -90,6 +92,7 @@ class Inference:
         self._beside = beside
         self._routes = routes
         self._rejected = rejected
+        self._conflicts = conflicts
         self._orders = orders or NoOrders()
         self._index = index
         self._results = results
@@ -152,7 +155,8 @@ class Inference:
         remarked = with_remarks(told, job, instances, self._archive)
         study = without_own(self._index.instances(job.study_instance_uid), self._results)
         whole = self._with_set_aside(remarked, job, study)
-        return replace(whole, remarks=(*whole.remarks, *self._incomplete(job, study)))
+        remarks = (*whole.remarks, *self._come_twice(job), *self._incomplete(job, study))
+        return replace(whole, remarks=remarks)
 
     def _with_set_aside(
         self, prediction: Result, job: Job, study: Sequence[ReceivedInstance]
@@ -169,6 +173,18 @@ class Inference:
             return replace(prediction, remarks=remarks)
         refusals = set_aside(job, study, self._routes(), rejected)
         return replace(prediction, remarks=remarks, refusals=(*prediction.refusals, *refusals))
+
+    def _come_twice(self, job: Job) -> Iterator[Remark]:
+        """Where a UID stands for two objects, nobody but a person can say which is meant."""
+        others = {each.sop_instance_uid for each in self._conflicts(job.study_instance_uid)}
+        if twice := sorted(others.intersection(job.sop_instance_uids)):
+            count = len(twice)
+            yield Remark(
+                kind=RemarkKind.HEADER_VALUES,
+                sop_instance_uid=twice[0],
+                detail=f"Images that came twice, with other content under the same SOP Instance "
+                f"UID: {count}. What came first was analysed.",
+            )
 
     def _incomplete(self, job: Job, others: Sequence[ReceivedInstance]) -> Iterator[Remark]:
         yield from signs_of_incompleteness(others, job.sop_instance_uids)

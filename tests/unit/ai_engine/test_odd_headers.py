@@ -9,6 +9,7 @@ import zlib
 from io import BytesIO
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.encaps import encapsulate
@@ -67,6 +68,20 @@ def voi(descriptor: bytes, vr: str = "US") -> Change:
         item = Dataset()
         put("LUTDescriptor", descriptor, vr)(item)
         put("LUTData", np.rint(np.arange(4096) * 65535 / 4095).astype("<u2").tobytes(), "OW")(item)
+        dataset.VOILUTSequence = [item]
+
+    return change
+
+
+def narrow_voi(entries: npt.ArrayLike | None = None) -> Change:
+    """A VOI LUT that shows most of the pixels as plain black or white."""
+    step = np.clip((np.arange(4096) - 2000) * 700, 0, 65535)
+    table = np.asarray(step if entries is None else entries)
+
+    def change(dataset: Dataset) -> None:
+        item = Dataset()
+        put("LUTDescriptor", words(len(table), 0, 16))(item)
+        put("LUTData", table.astype("<u2").tobytes(), "OW")(item)
         dataset.VOILUTSequence = [item]
 
     return change
@@ -399,6 +414,23 @@ CORRECTED: dict[str, tuple[Change, str]] = {
         lambda d: setattr(d, "PixelData", d.PixelData + bytes(100)),
         "100 bytes behind",
     ),
+    "filled up to a block of 4096 bytes": (
+        lambda d: setattr(d, "PixelData", d.PixelData + bytes(-len(d.PixelData) % 4096 or 4096)),
+        "bytes behind",
+    ),
+    "64 KiB of zeros behind the pixels": (
+        lambda d: setattr(d, "PixelData", d.PixelData + bytes(65536)),
+        "65536 bytes behind",
+    ),
+    "as many zeros as a column has, behind the pixels": (
+        lambda d: setattr(d, "PixelData", d.PixelData + bytes(2 * ROWS)),
+        f"{2 * ROWS} bytes behind",
+    ),
+    "a VOI LUT that does not fit beside a window that does": (narrow_voi(), "VOI LUT does not fit"),
+    "a VOI LUT of 8 bits for 12": (
+        narrow_voi(np.arange(256) * 257),
+        "VOI LUT does not fit",
+    ),
 }
 
 
@@ -473,6 +505,28 @@ REFUSED: dict[str, tuple[Change, Reason]] = {
     "Rows missing": (without("Rows"), Reason.CONTRADICTORY),
     "Columns 0": (put("Columns", words(0)), Reason.CONTRADICTORY),
     "Columns one too few": (put("Columns", words(COLUMNS - 1)), Reason.CONTRADICTORY),
+    "Columns one too few, and the last rows black": (
+        changes(
+            put("Columns", words(COLUMNS - 1)),
+            lambda d: setattr(d, "PixelData", PLAIN[:-40].tobytes() + bytes(80 * COLUMNS)),
+        ),
+        Reason.CONTRADICTORY,
+    ),
+    "Columns nine too few, and the last rows black": (
+        changes(
+            put("Columns", words(COLUMNS - 9)),
+            lambda d: setattr(d, "PixelData", PLAIN[:-40].tobytes() + bytes(80 * COLUMNS)),
+        ),
+        Reason.CONTRADICTORY,
+    ),
+    "as many zeros as pixels behind them": (
+        lambda d: setattr(d, "PixelData", d.PixelData + bytes(len(d.PixelData))),
+        Reason.CONTRADICTORY,
+    ),
+    "white behind the pixels, more than a row": (
+        lambda d: setattr(d, "PixelData", d.PixelData + b"\xff" * 4096),
+        Reason.CONTRADICTORY,
+    ),
     "Columns one too many": (put("Columns", words(COLUMNS + 1)), Reason.UNDECODABLE),
     "Rows and Columns exchanged": (
         changes(put("Rows", words(COLUMNS)), put("Columns", words(ROWS))),
@@ -737,3 +791,37 @@ def test_what_pydicom_writes_is_read_back_without_a_word() -> None:
     dcmwrite(written, chest())
     written.seek(0)
     assert read_radiograph(dcmread(written)).corrections == ()
+
+
+def _falling(dataset: Dataset) -> None:
+    """A VOI LUT that shows high values dark, as its only view."""
+    narrow_voi(np.rint(np.arange(4096)[::-1] * 65535 / 4095))(dataset)
+    NO_WINDOW(dataset)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "sign", "is_said"),
+    [
+        ("MONOCHROME2", None, True),
+        ("MONOCHROME2", -1, True),
+        ("MONOCHROME2", 1, False),  # low values are of dense tissue: shown bright by the LUT
+        ("MONOCHROME1", 1, True),
+        ("MONOCHROME1", -1, False),
+    ],
+)
+@pytest.mark.parametrize("change", [_falling, put("RescaleSlope", "-1 ")])
+def test_a_grey_scale_that_is_turned_around_is_followed_and_said_to_be_doubtful(
+    change: Change, photometric: str, sign: int | None, is_said: bool
+) -> None:
+    dataset, plain = chest(), chest()
+    changes(change, put("PhotometricInterpretation", photometric))(dataset)
+    without("PresentationLUTShape", "PixelIntensityRelationshipSign")(dataset)
+    NO_WINDOW(plain)
+    if "WindowCenter" in dataset:
+        NO_WINDOW(dataset)
+    if sign is not None:
+        put("PixelIntensityRelationshipSign", words(sign, vr="SS"))(dataset)
+    read = read_radiograph(dataset)
+    assert ("turns the grey scale around" in " ".join(read.corrections)) == is_said
+    alike = np.corrcoef(read.pixels[::9].ravel(), read_radiograph(plain).pixels[::9].ravel())[0, 1]
+    assert np.sign(alike) == (1 if photometric == "MONOCHROME1" else -1)

@@ -30,6 +30,7 @@ def test_a_whole_header_is_read() -> None:
     [
         *(("062Y", 62), ("018M", 1.5), ("026W", 0.498), ("073D", 0.2), ("62", 62)),
         *(("Y3", 3), ("03 Y", 3), ("3 years", 3), ("36 Months", 3)),
+        *(("45,5Y", 45.5), ("45.5Y", 45.5), ("0045Y", 45), ("1200D", 3.29)),
     ],
 )
 def test_ages_have_units_and_years_without(text: str, years: float) -> None:
@@ -40,6 +41,21 @@ def test_an_age_that_is_missing_is_taken_from_the_dates() -> None:
     dates = header(PatientBirthDate="19600304", StudyDate="20260304")
     assert read_patient_context(dates).age == pytest.approx(66, abs=0.01)
     assert read_patient_context(header(PatientBirthDate="19600304")).age is None
+
+
+@pytest.mark.parametrize("born", ["1960-03-04", "1960.03.04", "04.03.1960"])
+@pytest.mark.parametrize("taken", ["20260304", "2026-03-04", "2026.03.04"])
+def test_a_child_or_an_adult_is_known_by_dates_as_they_are_written_elsewhere(
+    born: str, taken: str
+) -> None:
+    dates = header(PatientBirthDate=born, StudyDate=taken)
+    assert read_patient_context(dates).age == pytest.approx(66, abs=0.01)
+
+
+@pytest.mark.parametrize("born", ["03/04/1960", "1960.13.04", "1960-0304", "1960"])
+def test_a_date_that_may_be_meant_otherwise_tells_no_age(born: str) -> None:
+    dates = header(PatientBirthDate=born, StudyDate="20260304")
+    assert read_patient_context(dates).age is None
 
 
 @pytest.mark.parametrize(

@@ -50,6 +50,8 @@ def test_nothing_is_said_of_a_usual_radiograph() -> None:
     [
         ("PresentationIntentType", "FOR PROCESSING"),
         ("PresentationIntentType", "for  processing "),
+        ("PresentationIntentType", "FOR_PROCESSING"),
+        ("PresentationIntentType", "For-Processing\0"),
         ("SOPClassUID", DigitalXRayImageStorageForProcessing),
     ],
 )
@@ -73,6 +75,7 @@ def test_an_image_for_presentation_is_a_usual_one() -> None:
         ("ImageType", "DERIVED\\SECONDARY\\SCREEN SAVE", "a screen capture"),
         ("ImageType", "ORIGINAL\\PRIMARY\\\\REJECTED", "rejected by its sender"),
         ("QualityControlImage", "YES", "for quality control"),
+        ("QualityControlImage", "y ", "for quality control"),
     ],
 )
 def test_an_image_that_is_no_plain_exposure_is_called_so(

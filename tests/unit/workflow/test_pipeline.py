@@ -28,6 +28,7 @@ from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NodeError
 from dicom_node.persistence.ae_titles import AeTitleStore
+from dicom_node.persistence.corridor.conflicts import ConflictStore
 from dicom_node.persistence.corridor.deliveries import DeliveryStore
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
@@ -121,6 +122,7 @@ class Works:
                 watch=DeviceWatch(self.observations),
                 routes=lambda: (CHEST,),
                 rejected=rejected,
+                conflicts=ConflictStore(engine).of_study,
             ),
             reporting=Reporting(
                 **repositories,
@@ -601,3 +603,26 @@ def test_a_vr_that_was_read_as_meant_is_told_in_report_and_status(works: Works) 
     assert "read by the Standard's data dictionary: Modality (0008,0060)." in remark["detail"]
     (report,) = works.reports()
     assert remark["detail"] in report.to_json().replace("\\u0027", "'")
+
+
+def test_an_image_of_which_another_with_its_uid_came_is_analysed_and_the_result_says_so(
+    works: Works,
+) -> None:
+    works.receive("1.2.3.1")
+    works.receive("1.2.3.1", PixelData=np.full((64, 64), 7, np.uint16).tobytes())
+    works.receive("1.2.3.2")
+    works.analyse()
+    (job,) = works.hotbase.jobs(STUDY)
+    (remark,) = works.hotbase.remarks(job["job_id"])
+    assert remark["sop_instance_uid"] == "1.2.3.1"
+    assert "under the same SOP Instance UID: 1. What came first" in remark["detail"]
+    (report,) = works.reports()
+    assert "What came first was analysed" in report.to_json()
+
+
+def test_the_same_image_sent_again_is_nothing_to_tell(works: Works) -> None:
+    works.receive("1.2.3.1")
+    works.receive("1.2.3.1")
+    works.analyse()
+    (job,) = works.hotbase.jobs(STUDY)
+    assert works.hotbase.remarks(job["job_id"]) == ()
