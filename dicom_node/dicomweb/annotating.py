@@ -6,7 +6,7 @@ for is left out as a whole: half a name is nobody's.
 
 from collections.abc import Iterator
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from pydicom import Dataset
 
 from dicom_node.dicomweb.errors import BadSearchError
@@ -48,23 +48,31 @@ def read_annotation(text: str) -> frozenset[str]:
 def annotated(
     image: Image.Image, dataset: Dataset, number: int, asked: frozenset[str]
 ) -> Image.Image:
-    """Return a picture with what is asked for at its upper corners; ``number`` is its frame's."""
+    """Return a picture with who it is of above and how it was made below; ``number``: its frame."""
     drawn = ImageDraw.Draw(image)
     white = 255 if image.mode == "L" else (255, 255, 255)
     black = 0 if image.mode == "L" else (0, 0, 0)
     font = face(max(_SMALLEST, round(image.height * _HEIGHT)))
-    margin = font.size / 2
-    for word, lines, place, anchor in (
-        (_PATIENT, _who(dataset), margin, "la"),
-        (_TECHNIQUE, _how(dataset, number), image.width - margin, "ra"),
-    ):
-        if word not in asked:
-            continue
+    margin, step = font.size / 2, font.size * 1.25
+    above = list(_who(dataset)) if _PATIENT in asked else []
+    below = list(_how(dataset, number)) if _TECHNIQUE in asked else []
+    first = image.height - margin - step * len(below)
+    for top, lines in ((margin, above), (first, below)):
         for index, line in enumerate(lines):
-            at = (place, margin + index * font.size * 1.25)
+            said = _fitting(line, font, image.width - 2 * margin)
             # Seen on what is black and on what is white.
-            drawn.text(at, line, white, font, anchor, stroke_width=1, stroke_fill=black)
+            place = (margin, top + index * step)
+            drawn.text(place, said, white, font, stroke_width=1, stroke_fill=black)
     return image
+
+
+def _fitting(line: str, font: ImageFont.FreeTypeFont, room: float) -> str:
+    """Return a line, cut where it says so if it is longer than there is room for, in pixels."""
+    if font.getlength(line) <= room:
+        return line
+    while line and font.getlength(f"{line}…") > room:
+        line = line[:-1]
+    return f"{line}…"
 
 
 def _who(dataset: Dataset) -> Iterator[str]:

@@ -18,8 +18,8 @@ __all__ = ["client", "folder"]
 PNG = {"accept": "image/png"}
 
 
-def _large(**changes: Any) -> Dataset:
-    return make_dataset(Rows=400, Columns=600, PixelData=bytes(400 * 600), **changes)
+def _large(number: int = 1, **changes: Any) -> Dataset:
+    return make_dataset(number, Rows=400, Columns=600, PixelData=bytes(400 * 600), **changes)
 
 
 @pytest.fixture
@@ -45,29 +45,34 @@ def _picture(client: TestClient, path: str, **query: str) -> Image.Image:
     return Image.open(io.BytesIO(answer.content))
 
 
-def _drawn(picture: Image.Image) -> tuple[int, int, int]:
-    """Return how much is drawn at the upper left, at the upper right, and below."""
+def _drawn(picture: Image.Image) -> tuple[int, int]:
+    """Return how much is drawn above and below the middle."""
     pixels: npt.NDArray[np.uint8] = np.asarray(picture.convert("L"))
-    middle, below = pixels.shape[1] // 2, pixels.shape[0] * 2 // 3
-    upper = pixels[:below]
-    parts = (upper[:, :middle], upper[:, middle:], pixels[below:])
-    left, right, rest = (int(np.count_nonzero(each)) for each in parts)
-    return left, right, rest
+    middle = pixels.shape[0] // 2
+    return int(np.count_nonzero(pixels[:middle])), int(np.count_nonzero(pixels[middle:]))
 
 
 def test_annotations_are_written_where_they_are_asked_for(
     client: TestClient, found: ArchivedObject
 ) -> None:
     for path, query in _resources(found):
-        assert _drawn(_picture(client, path, **query)) == (0, 0, 0), path
-        left, right, rest = _drawn(_picture(client, path, annotation="patient", **query))
-        assert left
-        assert (right, rest) == (0, 0), path
-        left, right, rest = _drawn(_picture(client, path, annotation="technique", **query))
-        assert right
-        assert (left, rest) == (0, 0), path
-        both = _drawn(_picture(client, path, annotation="patient,technique", **query))
-        assert all(both[:2]), path
+        assert _drawn(_picture(client, path, **query)) == (0, 0), path
+        above, below = _drawn(_picture(client, path, annotation="patient", **query))
+        assert above
+        assert not below, path
+        above, below = _drawn(_picture(client, path, annotation="technique", **query))
+        assert below
+        assert not above, path
+        assert all(_drawn(_picture(client, path, annotation="patient,technique", **query))), path
+
+
+def test_what_has_no_room_is_cut_and_says_so(client: TestClient, folder: Folder) -> None:
+    long, cut = (folder.add(_large(n, PatientName="W" * each)) for n, each in ((1, 60), (2, 64)))
+    shown = [
+        _picture(client, f"{address(each)}/rendered", annotation="patient", viewport="90,60", **PNG)
+        for each in (long, cut)
+    ]
+    assert shown[0].tobytes() == shown[1].tobytes()
 
 
 def test_a_name_that_the_font_cannot_write_is_left_out(client: TestClient, folder: Folder) -> None:
@@ -75,7 +80,7 @@ def test_a_name_that_the_font_cannot_write_is_left_out(client: TestClient, folde
     dataset = _large(SpecificCharacterSet="ISO_IR 192", PatientName="山田^太郎", **nobody)
     found = folder.add(dataset)
     picture = _picture(client, f"{address(found)}/rendered", annotation="patient", **PNG)
-    assert _drawn(picture) == (0, 0, 0)
+    assert _drawn(picture) == (0, 0)
 
 
 def test_a_profile_is_written_where_it_is_asked_for(
