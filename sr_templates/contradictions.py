@@ -14,6 +14,7 @@ from pydicom.sr.coding import Code
 
 from ai_engine.ct.results import Severity, Side
 from sr_templates import codes
+from sr_templates.coded_values import code_value
 from sr_templates.ct import codes as ct_codes
 
 _WITH = frozenset({codes.ALL_SUCCEEDED_WITH_FINDINGS, codes.NOT_ALL_SUCCEEDED_WITH_FINDINGS})
@@ -188,17 +189,12 @@ def _children(item: Dataset) -> Sequence[Dataset]:
     return list(item.get("ContentSequence") or [])
 
 
-def _code(item: Dataset, keyword: str) -> str:
-    concept = (item.get(keyword) or [Dataset()])[0]
-    return str(concept.get("CodeValue") or concept.get("LongCodeValue") or "")
-
-
 def _name(item: Dataset) -> str:
-    return _code(item, "ConceptNameCodeSequence")
+    return code_value(item, "ConceptNameCodeSequence")
 
 
 def _answer(item: Dataset) -> str:
-    return _code(item, "ConceptCodeSequence")
+    return code_value(item, "ConceptCodeSequence")
 
 
 def _is(item: Dataset, concept: Code) -> bool:

@@ -49,6 +49,12 @@ def new_instance(
     return dataset
 
 
+def give_uid(dataset: Dataset, sop_instance_uid: str) -> None:
+    """Make a copy of an object one of its own, with the file meta information that goes with it."""
+    dataset.SOPInstanceUID = sop_instance_uid
+    dataset.file_meta = _file_meta(dataset.SOPClassUID, sop_instance_uid)
+
+
 def _file_meta(sop_class_uid: str, sop_instance_uid: str) -> FileMetaDataset:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(sop_class_uid)

@@ -16,6 +16,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.sr.coding import Code
 
 from sr_templates import codes
+from sr_templates.coded_values import code_meaning, code_value, scheme
 
 FINDING = Code("121071", "DCM", "Finding")
 TRACKING_IDENTIFIER = Code("112039", "DCM", "Tracking Identifier")
@@ -209,7 +210,7 @@ def _answered(item: Dataset) -> Iterator[tuple[Dataset, ReportedFinding]]:
                 ReportedFinding(
                     image_uid=image_uid,
                     code=_name(item),
-                    meaning=_meaning(item, "ConceptNameCodeSequence"),
+                    meaning=code_meaning(item, "ConceptNameCodeSequence"),
                     present=present,
                     frame_numbers=frame_numbers,
                 ),
@@ -235,11 +236,11 @@ def _has_only_details(item: Dataset, subject: Coded) -> bool:
 def _mentioned(item: Dataset, concepts: Collection[Coded]) -> Iterator[str]:
     """Give the finding that an item mentions, as its name or as its value."""
     if _is_finding(item):
-        yield _meaning(item, "ConceptCodeSequence")
+        yield code_meaning(item, "ConceptCodeSequence")
     elif any(True for _ in _answers(item)) or _is_one_of(_name(item), concepts):
-        yield _meaning(item, "ConceptNameCodeSequence")
+        yield code_meaning(item, "ConceptNameCodeSequence")
     elif _is_one_of(_value(item), concepts):
-        yield _meaning(item, "ConceptCodeSequence")
+        yield code_meaning(item, "ConceptCodeSequence")
 
 
 def _regions(group: Dataset) -> Iterator[ReportedRegion]:
@@ -260,7 +261,7 @@ def _regions(group: Dataset) -> Iterator[ReportedRegion]:
                 image_uid=image[0],
                 frame_numbers=image[1],
                 code=_value(finding),
-                meaning=_meaning(finding, "ConceptCodeSequence"),
+                meaning=code_meaning(finding, "ConceptCodeSequence"),
                 tracking_uid=_text(children, codes.TRACKING_UNIQUE_IDENTIFIER, "UID"),
                 tracking_identifier=_text(children, TRACKING_IDENTIFIER, "TextValue"),
                 points=np.asarray(coordinates, np.float32).reshape(-1, 2),
@@ -331,13 +332,7 @@ def _value(item: Dataset) -> Coded:
 
 
 def _code(item: Dataset, keyword: str) -> Coded:
-    code = (item.get(keyword) or [Dataset()])[0]
-    value = code.get("CodeValue") or code.get("LongCodeValue") or ""
-    return str(value), str(code.get("CodingSchemeDesignator", ""))
-
-
-def _meaning(item: Dataset, keyword: str) -> str:
-    return str((item.get(keyword) or [Dataset()])[0].get("CodeMeaning", ""))
+    return code_value(item, keyword), scheme(item, keyword)
 
 
 def _coded(code: Code) -> Coded:

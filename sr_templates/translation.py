@@ -12,12 +12,13 @@ from copy import deepcopy
 from functools import partial
 from types import MappingProxyType
 
-from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
-from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from sr_templates import codes
 from sr_templates.character_set import CharacterSet, declare
+from sr_templates.coded_values import code_value
+from sr_templates.instance import give_uid
 from sr_templates.language.language import Language, LanguageCode, result_language
 from sr_templates.rendition import Rendition
 from sr_templates.repair import long_string, shortened
@@ -100,7 +101,7 @@ def as_rendition(made: Dataset, rendition: Rendition) -> Dataset:
     source_set = CharacterSet.of(made)
     _translate(made, result_language(rendition.language.value))
     declare(made, source_set)
-    _name(made, rendition_uid(str(made.SOPInstanceUID), rendition))
+    give_uid(made, rendition_uid(str(made.SOPInstanceUID), rendition))
     return made
 
 
@@ -118,7 +119,7 @@ def labelled(made: Dataset, rendition: Rendition) -> Dataset:
     source_set = CharacterSet.of(made)
     _label(made, result_language(rendition.language.value))
     declare(made, source_set)
-    _name(made, rendition_uid(str(made.SOPInstanceUID), rendition))
+    give_uid(made, rendition_uid(str(made.SOPInstanceUID), rendition))
     return made
 
 
@@ -149,7 +150,7 @@ def translated(report: Dataset, rendition: Rendition) -> Dataset:
         if item.get("ValueType") == "TEXT" and item.get("TextValue"):
             item.TextValue = say(item) if _is_of_person(report) else language.said(item.TextValue)
     declare(made, CharacterSet.of(report))
-    _name(made, rendition_uid(str(report.SOPInstanceUID), rendition))
+    give_uid(made, rendition_uid(str(report.SOPInstanceUID), rendition))
     return made
 
 
@@ -169,7 +170,7 @@ def _translate(dataset: Dataset, language: Language) -> None:
 
 
 def _translate_item(item: Dataset, language: Language) -> None:
-    name = _code_value(item, "ConceptNameCodeSequence")
+    name = code_value(item, "ConceptNameCodeSequence")
     _translate_codes(item.get("ConceptNameCodeSequence") or [], language)
     if name == codes.LANGUAGE_OF_CONTENT.value:
         item.ConceptCodeSequence = [codes.code_item(LANGUAGES[language.code])]
@@ -183,7 +184,7 @@ def _of_person(item: Dataset, *, typed: AbstractSet[int], language: Language) ->
     words = str(item.TextValue)
     if id(item) in typed:
         return words
-    if _code_value(item, "ConceptNameCodeSequence") in _COMMENTS:
+    if code_value(item, "ConceptNameCodeSequence") in _COMMENTS:
         statement, colon, remark = words.partition(": ")
         if item.get("RelationshipType") == "HAS PROPERTIES" and colon:
             return f"{language.said(statement)}{colon}{remark}"
@@ -199,7 +200,7 @@ def _typed(report: Dataset) -> frozenset[int]:
     """
     found: list[Dataset] = []
     for row in report.get("ContentSequence") or []:
-        name = _code_value(row, "ConceptNameCodeSequence")
+        name = code_value(row, "ConceptNameCodeSequence")
         if name == codes.QUALITATIVE_EVALUATIONS.value:
             texts = [each for each in row.ContentSequence if each.ValueType == "TEXT"]
             found += texts[1:]
@@ -228,15 +229,3 @@ def _items(parent: Dataset) -> Iterator[Dataset]:
     for item in parent.get("ContentSequence") or []:
         yield item
         yield from _items(item)
-
-
-def _code_value(item: Dataset, keyword: str) -> str:
-    return str((item.get(keyword) or [Dataset()])[0].get("CodeValue", ""))
-
-
-def _name(dataset: Dataset, uid: str) -> None:
-    dataset.SOPInstanceUID = uid
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
-    dataset.file_meta.MediaStorageSOPInstanceUID = UID(uid)
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

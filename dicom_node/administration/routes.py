@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from dicom_node.administration.entries import UNSEEN, has_unseen, read_entry
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.domain.route import Route, RouteSet, Verdict
+from dicom_node.domain.route import ConditionResult, Route, RouteSet
 from dicom_node.domain.route_matching import doubtful_instances, matching_routes
 from dicom_node.domain.study import StudyRecord
 from dicom_node.domain.version import version_of
@@ -55,7 +55,7 @@ class Explanation:
     route: Route
     wants: bool
     asks_pixels: bool
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[ConditionResult, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

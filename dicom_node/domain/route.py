@@ -53,7 +53,7 @@ class TagDoubt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class ConditionResult:
     """Whether one condition of a route holds for one instance, and why.
 
     ``told`` says why not in a result object, where ``reason`` repeats a value of the header: a
@@ -114,7 +114,7 @@ class Route:
 
     def verdicts(
         self, instance: ReceivedInstance, look: AppearanceCheck | None = None
-    ) -> tuple[Verdict, ...]:
+    ) -> tuple[ConditionResult, ...]:
         """Return every condition of this route with what it says of ``instance``.
 
         ``look`` is what its pixels show, where they were asked: of a body part that no tag names.
@@ -140,7 +140,7 @@ class Route:
         wanted = frozenset[BodyRegion]().union(*map(regions_named, self.body_parts))
         return body_part in self.body_parts or bool(wanted & regions_named(body_part))
 
-    def doubts(self, instance: ReceivedInstance) -> tuple[Verdict, ...]:
+    def doubts(self, instance: ReceivedInstance) -> tuple[ConditionResult, ...]:
         """Return the conditions that keep ``instance`` out, if pixels may overrule all of them."""
         failed = tuple(verdict for verdict in self.verdicts(instance) if not verdict.holds)
         if not self.pixels_decide or not all(_is_doubtful(each, instance) for each in failed):
@@ -185,7 +185,7 @@ def is_radiograph(instance: ReceivedInstance) -> bool:
     return instance.sop_class_uid in _RADIOGRAPHS
 
 
-def _shown(route: Route, unnamed: Verdict, look: AppearanceCheck) -> Verdict:
+def _shown(route: Route, unnamed: ConditionResult, look: AppearanceCheck) -> ConditionResult:
     """What pixels say of a body part in place of a header that names none."""
     return replace(
         unnamed,
@@ -195,7 +195,7 @@ def _shown(route: Route, unnamed: Verdict, look: AppearanceCheck) -> Verdict:
     )
 
 
-def _is_doubtful(failed: Verdict, instance: ReceivedInstance) -> bool:
+def _is_doubtful(failed: ConditionResult, instance: ReceivedInstance) -> bool:
     """Whether pixels may overrule a condition that does not hold."""
     if failed.condition == BODY_PART:
         return True
@@ -205,37 +205,37 @@ def _is_doubtful(failed: Verdict, instance: ReceivedInstance) -> bool:
     )
 
 
-def _has_pixels(_route: Route, instance: ReceivedInstance) -> Verdict:
-    return Verdict(
+def _has_pixels(_route: Route, instance: ReceivedInstance) -> ConditionResult:
+    return ConditionResult(
         condition="pixels",
         holds=instance.header.has_pixels,
         reason="has pixel data" if instance.header.has_pixels else "no pixel data",
     )
 
 
-def _species(_route: Route, instance: ReceivedInstance) -> Verdict:
+def _species(_route: Route, instance: ReceivedInstance) -> ConditionResult:
     human = is_human(instance.header.patient_species)
-    return Verdict(
+    return ConditionResult(
         condition="species",
         holds=human,
         reason="not said to be an animal" if human else "the patient is an animal",
     )
 
 
-def _modality(route: Route, instance: ReceivedInstance) -> Verdict:
+def _modality(route: Route, instance: ReceivedInstance) -> ConditionResult:
     return _one_of(MODALITY, route.modalities, instance.header.modality)
 
 
-def _body_part(route: Route, instance: ReceivedInstance) -> Verdict:
+def _body_part(route: Route, instance: ReceivedInstance) -> ConditionResult:
     """Take what a header names in any word, language or code; an unknown word says nothing."""
     if not route.body_parts and not route.body_part_codes:
-        return Verdict(condition=BODY_PART, holds=True, reason="any body part")
+        return ConditionResult(condition=BODY_PART, holds=True, reason="any body part")
     header = instance.header
     region = header.anatomic_region
     code = f"{region.scheme}:{region.value}" if region else None
     if code and code in route.body_part_codes:
         reason = f"anatomic region code {code} is wanted"
-        return Verdict(condition=BODY_PART, holds=True, reason=reason)
+        return ConditionResult(condition=BODY_PART, holds=True, reason=reason)
     exact = _one_of(BODY_PART, route.body_parts, header.body_part_examined)
     wanted = frozenset[BodyRegion]().union(*map(regions_named, route.body_parts))
     if exact.holds or (not wanted and header.body_part_examined):
@@ -243,7 +243,7 @@ def _body_part(route: Route, instance: ReceivedInstance) -> Verdict:
     named = regions_of(header)
     if named & wanted:
         reason = f"body part {', '.join(sorted(named))} is wanted"
-        return Verdict(condition=BODY_PART, holds=True, reason=reason)
+        return ConditionResult(condition=BODY_PART, holds=True, reason=reason)
     if named and not (BodyRegion.EXTREMITY in named and wanted & LIMBS):
         return exact
     return _unnamed_body_part(route, instance, wanted)
@@ -251,62 +251,62 @@ def _body_part(route: Route, instance: ReceivedInstance) -> Verdict:
 
 def _unnamed_body_part(
     route: Route, instance: ReceivedInstance, wanted: frozenset[BodyRegion]
-) -> Verdict:
+) -> ConditionResult:
     """Let the protocol's and the descriptions' words stand in, and then the model's own guard."""
     header = instance.header
     hints = (header.protocol_name, header.series_description, header.study_description)
     hinted = frozenset[BodyRegion]().union(*map(regions_named, hints)) & wanted
     if hinted:
         reason = f"the protocol or a description names {', '.join(sorted(hinted))}"
-        return Verdict(condition=BODY_PART, holds=True, reason=reason)
+        return ConditionResult(condition=BODY_PART, holds=True, reason=reason)
     known = (
         "known body part" if header.body_part_examined or header.anatomic_region else "body part"
     )
     reason = f"no {known} in the header"
     if route.untagged_body_part:
         reason += ", so the model's guard decides"
-    return Verdict(
+    return ConditionResult(
         condition=BODY_PART, holds=route.untagged_body_part, reason=reason, is_untagged=True
     )
 
 
-def _view(route: Route, instance: ReceivedInstance) -> Verdict:
+def _view(route: Route, instance: ReceivedInstance) -> ConditionResult:
     header = instance.header
     view = view_of(header)
     if view is None:
         known = "known view" if header.view_position or header.view else "view"
-        return Verdict(condition="view", holds=True, reason=f"no {known} in the header")
+        return ConditionResult(condition="view", holds=True, reason=f"no {known} in the header")
     wanted = {named for each in route.views if (named := view_named(each))}
     if is_one_of(view, wanted):
-        return Verdict(condition="view", holds=True, reason=f"view {view} is wanted")
+        return ConditionResult(condition="view", holds=True, reason=f"view {view} is wanted")
     return _one_of("view", route.views, view)
 
 
-def _image_type(route: Route, instance: ReceivedInstance) -> Verdict:
+def _image_type(route: Route, instance: ReceivedInstance) -> ConditionResult:
     present = {value.strip().upper() for value in instance.header.image_type}
     unwanted = sorted(present & route.excluded_image_types)
-    return Verdict(
+    return ConditionResult(
         condition="image type",
         holds=not unwanted,
         reason=f"image type {', '.join(unwanted)} is excluded" if unwanted else "not excluded",
     )
 
 
-def _calling_ae_title(route: Route, instance: ReceivedInstance) -> Verdict:
+def _calling_ae_title(route: Route, instance: ReceivedInstance) -> ConditionResult:
     return _like("calling AE title", route.calling_ae_titles, instance.calling_ae)
 
 
-def _manufacturer(route: Route, instance: ReceivedInstance) -> Verdict:
+def _manufacturer(route: Route, instance: ReceivedInstance) -> ConditionResult:
     return _like("manufacturer", route.manufacturers, instance.header.manufacturer)
 
 
-def _description(route: Route, instance: ReceivedInstance) -> Verdict:
+def _description(route: Route, instance: ReceivedInstance) -> ConditionResult:
     if not route.descriptions:
-        return Verdict(condition="description", holds=True, reason="any description")
+        return ConditionResult(condition="description", holds=True, reason="any description")
     texts = (instance.header.study_description, instance.header.series_description)
     holds = any(_globbed(text, route.descriptions) for text in texts if text)
     # Descriptions are free text and may name people: the reason does not repeat them.
-    return Verdict(
+    return ConditionResult(
         condition="description",
         holds=holds,
         reason="description matches the patterns"
@@ -315,7 +315,7 @@ def _description(route: Route, instance: ReceivedInstance) -> Verdict:
     )
 
 
-_CONDITIONS: tuple[Callable[[Route, ReceivedInstance], Verdict], ...] = (
+_CONDITIONS: tuple[Callable[[Route, ReceivedInstance], ConditionResult], ...] = (
     _has_pixels,
     _species,
     _modality,
@@ -328,19 +328,19 @@ _CONDITIONS: tuple[Callable[[Route, ReceivedInstance], Verdict], ...] = (
 )
 
 
-def _one_of(condition: str, wanted: frozenset[str], value: str | None) -> Verdict:
+def _one_of(condition: str, wanted: frozenset[str], value: str | None) -> ConditionResult:
     if not wanted:
-        return Verdict(condition=condition, holds=True, reason=f"any {condition}")
+        return ConditionResult(condition=condition, holds=True, reason=f"any {condition}")
     present = (value or "").strip().upper()
     if present in wanted:
         reason, told = f"{condition} {present} is wanted", f"the {condition} is wanted"
-        return Verdict(condition=condition, holds=True, reason=reason, told=told)
+        return ConditionResult(condition=condition, holds=True, reason=reason, told=told)
     listed = ", ".join(sorted(wanted))
     if not present:
         told = f"no {condition} is stated; it is not one of {listed}"
         reason = f"{condition} (none) is not one of {listed}"
-        return Verdict(condition=condition, holds=False, reason=reason, told=told)
-    return Verdict(
+        return ConditionResult(condition=condition, holds=False, reason=reason, told=told)
+    return ConditionResult(
         condition=condition,
         holds=False,
         reason=f"{condition} {present} is not one of {listed}",
@@ -348,13 +348,17 @@ def _one_of(condition: str, wanted: frozenset[str], value: str | None) -> Verdic
     )
 
 
-def _like(condition: str, patterns: tuple[str, ...], value: str | None) -> Verdict:
+def _like(condition: str, patterns: tuple[str, ...], value: str | None) -> ConditionResult:
     if not patterns:
-        return Verdict(condition=condition, holds=True, reason=f"any {condition}")
+        return ConditionResult(condition=condition, holds=True, reason=f"any {condition}")
     listed = ", ".join(patterns)
     if _globbed(value or "", patterns):
-        return Verdict(condition=condition, holds=True, reason=f"{condition} matches {listed}")
-    return Verdict(condition=condition, holds=False, reason=f"{condition} matches none of {listed}")
+        return ConditionResult(
+            condition=condition, holds=True, reason=f"{condition} matches {listed}"
+        )
+    return ConditionResult(
+        condition=condition, holds=False, reason=f"{condition} matches none of {listed}"
+    )
 
 
 def _globbed(text: str, patterns: tuple[str, ...]) -> bool:

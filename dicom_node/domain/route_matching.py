@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dicom_node.domain.instance import ReceivedInstance
-from dicom_node.domain.route import AppearanceCheck, Route, TagDoubt, Verdict
+from dicom_node.domain.route import AppearanceCheck, ConditionResult, Route, TagDoubt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,7 @@ def _refusal(
     routes: Iterable[Route],
     instances: Iterable[ReceivedInstance],
     looks: Looks,
-    words_of: Callable[[Verdict], str],
+    words_of: Callable[[ConditionResult], str],
 ) -> str:
     present = tuple(instances)
     reasons = []

@@ -22,7 +22,7 @@ _MOST = 2**53
 _Text = Annotated[str, Field(max_length=128)]
 
 
-class Search(BaseModel):
+class RecordSearch(BaseModel):
     """Which records are asked for, in an address."""
 
     since: _Text = ""
@@ -74,7 +74,7 @@ def _page(frame: Frame, trail: AuditPort) -> APIRouter:
     def audit(
         request: Request,
         user: ManagingPeople,
-        said: Annotated[Search, Query()],
+        said: Annotated[RecordSearch, Query()],
     ) -> Response:
         problem, found = "", list[Shown]()
         try:
@@ -103,7 +103,7 @@ def _service(trail: AuditPort) -> APIRouter:
     def list_records(
         request: Request,
         who: MayManagePeople,
-        said: Annotated[Search, Query()],
+        said: Annotated[RecordSearch, Query()],
     ) -> dict[str, Any]:
         """List records, the newest first; `next` goes into `before` for the following page.
 

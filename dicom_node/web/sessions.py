@@ -13,6 +13,7 @@ from dicom_node.configuration.keys import kept_key
 from dicom_node.domain.user import PERMISSIONS_OF_ROLE, Permission, User
 from dicom_node.errors import ConfigurationError, NodeError
 from dicom_node.web.languages import CHOSEN
+from dicom_node.web.records import now
 
 COOKIE = "dicom_node_session"
 # A working day; everything that a person does starts it anew.
@@ -96,15 +97,15 @@ def session_secret(path: Path) -> str:
 def begin(request: Request, user: User, *, is_elsewhere: bool = False) -> None:
     """Start the session of somebody who has shown the right password, or whom a provider knows."""
     sessions: Sessions = request.app.state.sessions
-    now = _moment(request)
-    oldest = now - timedelta(seconds=ABSOLUTE_SECONDS)
+    begun = now(request)
+    oldest = begun - timedelta(seconds=ABSOLUTE_SECONDS)
     chosen = request.session.get(CHOSEN, "")
     request.session.clear()
     request.session.update(
         {
             CHOSEN: chosen,
             "user": user.name,
-            "key": sessions.begin(user.name, at=now, oldest=oldest, is_elsewhere=is_elsewhere),
+            "key": sessions.begin(user.name, at=begun, oldest=oldest, is_elsewhere=is_elsewhere),
             "epoch": user.epoch,
             "seen": _now(request),
             **({"by": ELSEWHERE} if is_elsewhere else {}),
@@ -175,7 +176,7 @@ def signed_in(request: Request) -> User:
     if request.app.state.only_elsewhere and request.session.get("by") != ELSEWHERE:
         raise NotSignedInError("sign in again.")
     begun = sessions.begun_at(request.session.get("key", ""), user.name)
-    if begun is None or _moment(request) - begun >= timedelta(seconds=ABSOLUTE_SECONDS):
+    if begun is None or now(request) - begun >= timedelta(seconds=ABSOLUTE_SECONDS):
         raise NotSignedInError("sign in again.")
     idle = _now(request) - request.session.get("seen", 0)
     if idle >= SESSION_SECONDS:
@@ -193,13 +194,8 @@ def _is_unattended(request: Request) -> bool:
     )
 
 
-def _moment(request: Request) -> datetime:
-    clock: Callable[[], datetime] = request.app.state.clock
-    return clock()
-
-
 def _now(request: Request) -> int:
-    return int(_moment(request).timestamp())
+    return int(now(request).timestamp())
 
 
 SignedIn = Annotated[User, Depends(signed_in)]

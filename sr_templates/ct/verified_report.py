@@ -26,6 +26,7 @@ from ai_engine.ct.results import Pattern, Side
 from ai_engine.prediction import ModelIdentity
 from sr_templates import codes
 from sr_templates.character_set import declare
+from sr_templates.coded_values import code_value
 from sr_templates.content_items import coded, comment, impression_item, number
 from sr_templates.context import EvidenceContext
 from sr_templates.ct import codes as ct_codes
@@ -321,13 +322,8 @@ def _children(item: Dataset) -> Sequence[Dataset]:
 
 
 def _name(item: Dataset) -> str:
-    return _code(item, "ConceptNameCodeSequence")
+    return code_value(item, "ConceptNameCodeSequence")
 
 
 def _answer(item: Dataset) -> str:
-    return _code(item, "ConceptCodeSequence")
-
-
-def _code(item: Dataset, keyword: str) -> str:
-    concept = (item.get(keyword) or [Dataset()])[0]
-    return str(concept.get("CodeValue") or concept.get("LongCodeValue") or "")
+    return code_value(item, "ConceptCodeSequence")

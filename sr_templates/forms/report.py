@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.dataset import Dataset
 
 from sr_templates.forms.form import BASIC_TEXT, FORM_OF, PDF, ReportForm
 from sr_templates.forms.references import SentAs, lead_references, referenced_uids
 from sr_templates.forms.tree import reduced_children
+from sr_templates.instance import give_uid
 from sr_templates.uids import derived_uid
 
 _PICTURE = "everything but the words: it is for reading only"
@@ -49,7 +49,7 @@ def in_form(report: Dataset, form: ReportForm, sent: Mapping[str, SentAs]) -> Ot
         if form is BASIC_TEXT and "ContentTemplateSequence" in made:
             del made.ContentTemplateSequence  # measurements make TID 1500
     made.SOPClassUID = form.sop_class_uid
-    _name(
+    give_uid(
         made,
         derived_uid("form", str(report.SOPInstanceUID), form.sop_class_uid, *_led(report, sent)),
     )
@@ -66,7 +66,7 @@ def led_elsewhere(dataset: Dataset, sent: Mapping[str, SentAs]) -> Dataset | Non
         return None
     made = deepcopy(dataset)
     lead_references(made, sent)
-    _name(made, derived_uid("led", str(dataset.SOPInstanceUID), *led))
+    give_uid(made, derived_uid("led", str(dataset.SOPInstanceUID), *led))
     return made
 
 
@@ -78,11 +78,3 @@ def form_of(sop_class_uid: str) -> ReportForm | None:
 def _led(dataset: Dataset, sent: Mapping[str, SentAs]) -> tuple[str, ...]:
     named = referenced_uids(dataset) & sent.keys()
     return tuple(sent[uid].sop_instance_uid for uid in sorted(named))
-
-
-def _name(dataset: Dataset, uid: str) -> None:
-    dataset.SOPInstanceUID = uid
-    dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.MediaStorageSOPClassUID = UID(dataset.SOPClassUID)
-    dataset.file_meta.MediaStorageSOPInstanceUID = UID(uid)
-    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian

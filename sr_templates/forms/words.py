@@ -5,12 +5,14 @@ from types import MappingProxyType
 
 from pydicom.dataset import Dataset
 
+from sr_templates.coded_values import code_meaning
+
 _NOT_MEASURED = "not measured"
 
 
 def name_of(item: Dataset) -> str:
     """Return the meaning of an item's concept name; empty where it has none."""
-    return _meaning(item, "ConceptNameCodeSequence")
+    return code_meaning(item, "ConceptNameCodeSequence")
 
 
 def words_of(item: Dataset) -> str:
@@ -22,7 +24,7 @@ def words_of(item: Dataset) -> str:
 def _number(item: Dataset) -> str:
     measured = (item.get("MeasuredValueSequence") or [None])[0]
     if measured is None:
-        return _meaning(item, "NumericValueQualifierCodeSequence") or _NOT_MEASURED
+        return code_meaning(item, "NumericValueQualifierCodeSequence") or _NOT_MEASURED
     unit = (measured.get("MeasurementUnitsCodeSequence") or [Dataset()])[0]
     code = str(unit.get("CodeValue", ""))
     # UCUM's own symbols are what people write, except for unity and the annotations in braces.
@@ -36,17 +38,13 @@ def _counted(unit: Dataset) -> str:
     return "" if meaning in ("no units", "unity") else meaning
 
 
-def _meaning(item: Dataset, keyword: str) -> str:
-    return str((item.get(keyword) or [Dataset()])[0].get("CodeMeaning", ""))
-
-
 def _plain(keyword: str) -> Callable[[Dataset], str]:
     return lambda item: str(item.get(keyword) or "")
 
 
 _WORDS: Mapping[str, Callable[[Dataset], str]] = MappingProxyType(
     {
-        "CODE": lambda item: _meaning(item, "ConceptCodeSequence"),
+        "CODE": lambda item: code_meaning(item, "ConceptCodeSequence"),
         "DATE": _plain("Date"),
         "DATETIME": _plain("DateTime"),
         "NUM": _number,

@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppearanceCheck:
+class Rechecked:
     """What became of held objects.
 
     ``released`` pass now and are sent; ``reopened`` are the jobs that are done once more, to make
@@ -53,7 +53,7 @@ class Gate:
         self._archive = archive
         self._instances = instances
 
-    def look_again(self, study_instance_uid: str = "") -> AppearanceCheck:
+    def look_again(self, study_instance_uid: str = "") -> Rechecked:
         """Check what is held of a study, or of all; a running node takes up what follows of it."""
         released, kept, reopened = [], [], {}
         every = self._results.held(study_instance_uid)
@@ -81,7 +81,7 @@ class Gate:
             self._results.reopen_job(job_id)
             self._index.reopen(study)
             _LOG.info("job reopened for held evidence job=%s", job_id)
-        return AppearanceCheck(released=tuple(released), reopened=tuple(reopened), kept=tuple(kept))
+        return Rechecked(released=tuple(released), reopened=tuple(reopened), kept=tuple(kept))
 
     def _is_told_as_failed(self, held: EvidenceObject) -> bool:
         """Whether the PACS was told that there is no result: a new report says that there is."""
