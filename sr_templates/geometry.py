@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
+from ai_engine.preprocessing.pixel_aspect import is_spacing_of_pixels
 from sr_templates.source_attributes import SourceAttributes
 
 
@@ -88,6 +89,6 @@ def pixel_spacing(attributes: SourceAttributes) -> tuple[str, ...]:
     """
     for keyword in ("PixelSpacing", "ImagerPixelSpacing"):
         spacing = _numbers(attributes, keyword, 2)
-        if spacing and min(map(float, spacing)) > 0:
+        if spacing and is_spacing_of_pixels(map(float, spacing)):
             return spacing
     return ()

@@ -18,6 +18,7 @@ from highdicom.sr import RelationshipTypeValues as Relationship
 from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
+from ai_engine.preprocessing.pixel_aspect import is_spacing_of_pixels
 from sr_templates import codes
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import is_image, rows_and_columns
@@ -145,7 +146,7 @@ def _orientation(directions: Sequence[str]) -> Iterator[Descriptor]:
 
 def _spacing(values: Sequence[str]) -> Iterator[Descriptor]:
     spacing = [float(value) for value in values]
-    if len(spacing) != 2 or min(spacing) <= 0:
+    if len(spacing) != 2 or not is_spacing_of_pixels(spacing):
         return
     yield _number(codes.HORIZONTAL_PIXEL_SPACING, spacing[1], codes.MILLIMETER)
     yield _number(codes.VERTICAL_PIXEL_SPACING, spacing[0], codes.MILLIMETER)

@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 from pydicom.sr.coding import Code
 
 from ai_engine.preprocessing.body_region import BodyRegion, regions_named
+from ai_engine.preprocessing.header_values import word
 from sr_templates import codes
 from sr_templates.source_attributes import SourceAttributes
 from sr_templates.source_image import hierarchical_references, uid_of
@@ -38,7 +39,7 @@ def expert_report_sentences(
         The new report's series.
     """
     for each in expert_reports:
-        verified = each.get("VerificationFlag") == "VERIFIED"
+        verified = word(each, "VerificationFlag") == "VERIFIED"
         what = "A verified report" if verified else "A reader's report, not verified,"
         number = _instance_number(each)
         if uid_of(each, "SeriesInstanceUID") != series_instance_uid:
@@ -131,7 +132,7 @@ def _as_concept(item: Dataset) -> CodedConcept:
 
 
 def _likely_procedure(attributes: SourceAttributes) -> Code:
-    modality = "".join(attributes.values("Modality")[:1])
+    modality = "".join(attributes.values("Modality")[:1]).upper()
     is_chest = regions_named(_body_part(attributes)) == {BodyRegion.CHEST}
     if modality in _RADIOGRAPHY:
         return codes.CHEST_RADIOGRAPHY if is_chest else codes.RADIOGRAPHY

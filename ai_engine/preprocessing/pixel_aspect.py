@@ -1,5 +1,6 @@
 """The shape of a pixel (PS3.3 C.7.6.3.1.7)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -17,6 +18,9 @@ _NAMES = MappingProxyType(
 _ALIKE = 0.05
 """Part by which two ratios of one image may differ."""
 
+_OF_PIXELS = (0.005, 10.0)
+"""Millimetres between pixels of any X-ray image: others are micrometres, metres or a mistake."""
+
 _FLATTEST = 5
 """Height over width, or the reverse, beyond which a value is a mistake."""
 
@@ -27,6 +31,12 @@ class PixelAspect:
 
     ratio: float = 1.0
     corrections: tuple[str, ...] = ()
+
+
+def is_spacing_of_pixels(millimetres: Iterable[float]) -> bool:
+    """Whether distances of rows and columns are such as X-ray images have."""
+    smallest, largest = _OF_PIXELS
+    return all(smallest <= each <= largest for each in millimetres)
 
 
 def read_pixel_aspect(dataset: Dataset) -> PixelAspect:
@@ -46,6 +56,8 @@ def read_pixel_aspect(dataset: Dataset) -> PixelAspect:
         ratio = _ratio(found)
         if ratio is None and len(found.values) > 1:
             said += (f"{name} cannot be read, and was passed over.",)
+        if keyword != "PixelAspectRatio" and ratio and not is_spacing_of_pixels(found.values):
+            said += (f"{name} is none of an X-ray image in millimetres: results state no size.",)
         if ratio is not None:
             if found.has_comma and not ratios:
                 said += (f"{name} has a decimal comma, and was read so.",)

@@ -141,6 +141,8 @@ def _light_header(
         for tag, field in fields.items():
             if tag in found and (value := read(found[tag])) is not None:
                 values[field] = value
+    if "modality" in values:  # compared in many places, and CS has capitals alone (PS3.5 6.2)
+        values["modality"] = values["modality"].upper()
     if is_unsaid(values.get("patient_species")) and (species := _species(dataset, found, codec)):
         values["patient_species"] = species
     if _IMAGE_TYPE in found:
@@ -160,7 +162,8 @@ def _species(dataset: EncodedDataset, found: dict[int, Element], codec: str) -> 
     said = [_text(dataset.value(found[tag]), codec) for tag in _OF_ANIMALS if tag in found]
     if has_breed or not all(is_human(each) for each in said):
         return "an animal, by breed or neutering"
-    if _ROLE in found and _text(dataset.value(found[_ROLE]), codec) in _ROLES_FOR_ANIMALS:
+    role = _text(dataset.value(found[_ROLE]), codec) if _ROLE in found else None
+    if (role or "").upper() in _ROLES_FOR_ANIMALS:
         return "an animal, by its owner"
     return None
 

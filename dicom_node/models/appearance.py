@@ -13,6 +13,7 @@ from ai_engine.kinds.loading import Loading
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import RefusalReason
 from ai_engine.preprocessing.decoding import DECODING_ERRORS
+from ai_engine.preprocessing.header_values import word
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
 from dicom_node.archive.object_file import read_object
 from dicom_node.domain.instance import ReceivedInstance
@@ -132,4 +133,4 @@ class FileGuard:
 def _is_drawn(path: Path) -> bool:
     """Whether an image was made from others, or has something drawn into it."""
     header = _read(path, pixels=False)
-    return "SourceImageSequence" in header or header.get("BurnedInAnnotation") == "YES"
+    return "SourceImageSequence" in header or word(header, "BurnedInAnnotation") == "YES"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from pydicom import Dataset
 
+from ai_engine.preprocessing.header_values import word
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.review.external_report import ExternalReport
 from dicom_node.domain.review.review import (
@@ -179,9 +180,9 @@ def _about(report: Dataset) -> _About:
         series_uid=plain(report.get("SeriesInstanceUID")),
         replaces=tuple(map(plain, predecessors_of(report))),
         uses=tuple(map(plain, evidence_of(report))),
-        is_verified=report.get("VerificationFlag") == "VERIFIED",
-        is_complete=report.get("CompletionFlag") == "COMPLETE",
-        is_preliminary=report.get("PreliminaryFlag") == "PRELIMINARY",
+        is_verified=word(report, "VerificationFlag") == "VERIFIED",
+        is_complete=word(report, "CompletionFlag") == "COMPLETE",
+        is_preliminary=word(report, "PreliminaryFlag") == "PRELIMINARY",
     )
 
 
@@ -224,7 +225,7 @@ def _reader_of(report: Dataset, instance: ReceivedInstance) -> Reviewer:
     """Return who verified a report; its user name is the AE title that sent it."""
     observers = report.get("VerifyingObserverSequence") or []
     last = observers[-1] if observers else Dataset()
-    verified = report.get("VerificationFlag") == "VERIFIED"
+    verified = word(report, "VerificationFlag") == "VERIFIED"
     return Reviewer(
         user_name=instance.calling_ae.strip(),
         person_name=plain(last.get("VerifyingObserverName")),

@@ -325,3 +325,12 @@ def test_a_name_that_holds_the_letters_of_scout_is_no_trace_of_ct(text: str) -> 
     dataset = chest()
     put("AcquisitionProtocolName", text)(dataset)
     assert not has_traces_of_ct(dataset)
+
+
+@pytest.mark.parametrize("text", ["143\\143", "0.000143\\0.000143", "14,3\\14,3"])
+def test_a_spacing_in_micrometres_or_metres_is_told_to_be_none(text: str) -> None:
+    dataset = chest()
+    put("PixelSpacing", text)(dataset)
+    found = read_pixel_aspect(dataset)
+    assert found.ratio == 1.0
+    assert "Pixel Spacing is none of an X-ray image in millimetres" in " ".join(found.corrections)

@@ -374,3 +374,11 @@ def test_a_header_of_endless_elements_is_given_up_after_a_moment(nested: bool) -
     with pytest.raises(UnreadableDatasetError, match="more elements than any image needs"):
         read_header(many, ExplicitVRLittleEndian)
     assert time.perf_counter() - started < 10
+
+
+@pytest.mark.parametrize("written", [b"ct", b"Ct\0 ", b" CT ", b"ct\0\0"])
+def test_a_modality_is_the_same_in_small_letters_and_with_blanks_or_nuls(written: bytes) -> None:
+    plain = encoded(make_dataset(7, Modality="QQQQ"[: len(written)]), ExplicitVRLittleEndian)
+    stated = b"Q" * len(written)
+    found = read_header(plain.replace(stated, written), ExplicitVRLittleEndian)
+    assert found.header.modality == "CT"

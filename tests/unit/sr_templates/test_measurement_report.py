@@ -1,6 +1,7 @@
 """The report is TID 1500, complete and unverified, and says what was and was not analysed."""
 
 import io
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -465,3 +466,32 @@ def test_an_order_from_a_worklist_is_that_of_images_that_name_none() -> None:
     own = add_request(a_source(AccessionNumber="MINE"), procedure)
     assert own.AccessionNumber == "MINE"
     assert "RequestAttributesSequence" not in own
+
+
+@pytest.mark.parametrize(
+    ("stated", "figures"),
+    [
+        ("0,143\\0.143", {"0.143"}),
+        ("143\\143", set()),
+        ("0.000143\\0.000143", set()),
+        ("0.143mm\\0.143mm", set()),
+    ],
+)
+def test_a_report_states_the_size_of_a_pixel_in_millimetres_or_none(
+    stated: str, figures: set[str]
+) -> None:
+    source = raw_source(ImagerPixelSpacing=stated)
+    report = build_measurement_report(a_prediction(), [source], a_context())
+    found = {
+        str(item.MeasuredValueSequence[0].NumericValue)
+        for item in _items(report)
+        if item.get("ValueType") == "NUM"
+        and "Pixel Spacing" in item.ConceptNameCodeSequence[0].CodeMeaning
+    }
+    assert found == figures
+
+
+def _items(parent: Dataset) -> Iterator[Dataset]:
+    for item in parent.get("ContentSequence") or []:
+        yield item
+        yield from _items(item)

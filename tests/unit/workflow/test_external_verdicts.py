@@ -141,6 +141,7 @@ def test_names_that_a_database_refuses_do_not_stop_the_study(works: Works) -> No
     [
         ({"CompletionFlag": "PARTIAL"}, "not COMPLETE"),
         ({"PreliminaryFlag": "PRELIMINARY"}, "PRELIMINARY"),
+        ({"PreliminaryFlag": "preliminary"}, "PRELIMINARY"),
     ],
 )
 @pytest.mark.parametrize("verified", [True, False], ids=["verified", "unverified"])
