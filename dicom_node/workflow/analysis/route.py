@@ -190,7 +190,7 @@ class Routing:
 
     def _late(
         self,
-        done: Iterable[Job],
+        done: Sequence[Job],
         instances: Sequence[ReceivedInstance],
         rejected: frozenset[str],
     ) -> Iterator[Refusal]:
@@ -199,7 +199,7 @@ class Routing:
         It came after these were made. Of a study whose images name several patients nothing is
         said, as in the results themselves.
         """
-        radiographs = [each for each in instances if is_radiograph(each)]
+        radiographs = [each for each in instances if done and is_radiograph(each)]
         others = without_own(radiographs, self._results)
         for job in done:
             of_radiographs = any(each.sop_instance_uid in job.sop_instance_uids for each in others)
