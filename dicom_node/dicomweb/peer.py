@@ -25,7 +25,7 @@ _ACCEPT = MappingProxyType({"Accept": DICOM_JSON})
 _NOT_LET_IN = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 _ANSWERED_STORE = frozenset({HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.CONFLICT})
 _STORED, _FAILED, _OTHERS = "00081199", "00081198", "0008119A"
-_INSTANCE, _REASON = "00081155", "00081197"
+_INSTANCE, _REASON, _WARNING = "00081155", "00081197", "00081196"
 Dataset = Mapping[str, Any]
 
 
@@ -63,10 +63,14 @@ class WebTimeouts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreAnswer:
-    """What a server says of a store: the instances that it has, and the reasons of the others."""
+    """What a server says of a store: the instances that it has, and the reasons of the others.
+
+    ``warned`` are the reasons for warnings of what it has: that is not as it was sent.
+    """
 
     stored: frozenset[str]
     failed: Mapping[str, int]
+    warned: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +255,11 @@ class WebConnection:
             failed={
                 str(_value(each, _INSTANCE)): _number(_value(each, _REASON))
                 for each in _items(said, _FAILED)
+            },
+            warned={
+                str(_value(each, _INSTANCE)): _number(_value(each, _WARNING))
+                for each in _items(said, _STORED)
+                if _value(each, _WARNING)
             },
         )
 

@@ -108,7 +108,9 @@ class _StowLine:
 
     def _became(self, path: str, sop_class: str, instance: str, answer: StoreAnswer) -> Sent:
         if instance in answer.stored:
-            return Sent(path=path, outcome=Outcome.STORED)
+            warning = answer.warned.get(instance)
+            remark = f"{instance} stored with a warning, 0x{warning:04X}" if warning else ""
+            return Sent(path=path, outcome=Outcome.STORED, remark=remark)
         reason = answer.failed.get(instance)
         if reason is None:
             return Sent(path=path, outcome=Outcome.REFUSED, words=f"{instance} was not mentioned")

@@ -164,6 +164,7 @@ class _EvidenceLine:
                 outcome=_outcome(each),
                 words=_described(each),
                 refused_class=each.sop_class_uid if each.is_of_refused_class else "",
+                remark=_remark(each),
             )
             for path, each in zip(paths, outcomes, strict=True)
         )
@@ -181,6 +182,10 @@ def _outcome(outcome: StoreOutcome) -> Outcome:
             return Outcome.UNREADABLE
         case _:
             return Outcome.REFUSED
+
+
+def _remark(outcome: StoreOutcome) -> str:
+    return _described(outcome) if outcome.kind is OutcomeKind.STORED_WITH_WARNING else ""
 
 
 def _described(outcome: StoreOutcome) -> str:

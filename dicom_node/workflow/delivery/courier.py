@@ -213,7 +213,9 @@ class Courier:
         )
         if not failed:
             self._worked()
-            said = _gone(replace(delivery, stored=stored), wanted)
+            remarks = [each.remark for each in sent]
+            gone = _gone(replace(delivery, stored=stored), wanted)
+            said = "; ".join(each for each in (gone, *remarks) if each)
             self._record(delivery, _arrived(stored, entity), stored, said)
             self._tell(delivery, objects, sent, entity, "")
             return

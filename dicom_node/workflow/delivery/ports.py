@@ -31,6 +31,7 @@ class Outcome(Enum):
 class Sent:
     """What became of one object, and why where it was not stored.
 
+    ``remark`` is what a destination says of what it stored: that it is not as it was sent.
     ``refused_class`` is its SOP Class where the destination takes no object of that.
     """
 
@@ -38,6 +39,7 @@ class Sent:
     outcome: Outcome
     words: str = ""
     refused_class: str = ""
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

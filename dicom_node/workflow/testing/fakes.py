@@ -165,11 +165,13 @@ class FakeModels:
 class FakeSender:
     """Takes everything; while ``away`` says why, nobody answers.
 
-    ``answers`` holds, by path, what becomes of an object at its next tries, one after the other.
+    ``answers`` holds, by path, what becomes of an object at its next tries, one after the other;
+    ``remarks`` what is said of it once it is stored.
     """
 
     away: str = ""
     answers: dict[str, list[Outcome]] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
     probes: int = 0
     associations: int = 0
     sent: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
@@ -259,7 +261,8 @@ class FakeLine:
         queue = self.sender.answers.get(path, [])
         outcome = Outcome.LOST if self.is_lost else queue.pop(0) if queue else Outcome.STORED
         self.is_lost = self.is_lost or outcome is Outcome.LOST
-        return Sent(path=path, outcome=outcome, words=f"{path} {outcome.value}")
+        remark = self.sender.remarks.get(path, "") if outcome is Outcome.STORED else ""
+        return Sent(path=path, outcome=outcome, words=f"{path} {outcome.value}", remark=remark)
 
 
 @dataclass(slots=True)

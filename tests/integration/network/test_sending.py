@@ -27,8 +27,10 @@ from dicom_node.network.errors import (
     AssociationRejectedError,
     ConnectionFailedError,
 )
+from dicom_node.network.sender import StorageSender
 from dicom_node.network.storage_scu import echo, storage_line, store
 from dicom_node.network.store_outcome import OutcomeKind, StoreOutcome
+from dicom_node.workflow.delivery.ports import Outcome
 from tests.peers import dcmtk
 from tests.peers.data import dicom_files
 from tests.peers.dcmtk import Peer
@@ -49,6 +51,7 @@ from tests.peers.raw_pdu import (
     short,
 )
 from tests.peers.scp import answering_scp
+from tests.unit.builders import an_entity
 
 # A busy machine may take its time; what waits in vain has limits of its own.
 PATIENT = ScuTimeouts(connection=60, acse=120, dimse=120, network=120)
@@ -149,6 +152,26 @@ def test_each_status_has_its_outcome(
     assert outcomes[1].comment == peer_words("because")
     assert outcomes[1].retryable is retryable
     assert outcomes[1].stored is (kind is not OutcomeKind.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("status", "remark"), [(0x0000, ""), (0xB006, "stored with a warning status 0xB006")]
+)
+def test_what_a_peer_did_not_store_as_it_was_sent_is_said(
+    objects: list[Path], status: int, remark: str
+) -> None:
+    with answering_scp([status], comment="because") as scp:
+        sender = StorageSender(
+            ae_title="AINODE",
+            timeouts=PATIENT,
+            path_of=Path,
+            address=lambda _: to(scp.peer),
+        )
+        with sender.connect(an_entity("PACS"), [str(objects[0])]) as line:
+            (one,) = line.send([str(objects[0])])
+    assert one.outcome is Outcome.STORED
+    assert remark in one.remark
+    assert bool(one.remark) is bool(remark)
 
 
 def test_what_is_no_part_10_file_is_said_to_be_unreadable(

@@ -259,6 +259,19 @@ def test_whatever_a_server_answers_is_understood_as_no_more_than_it_says(
     assert words in one.words
 
 
+def test_what_a_server_did_not_store_as_it_was_sent_is_said(stores: Repositories) -> None:
+    path = kept(stores)
+    item = {
+        "00081155": {"vr": "UI", "Value": [make_dataset().SOPInstanceUID]},
+        "00081196": {"vr": "US", "Value": [0xB000]},
+    }
+    body = json.dumps({"00081199": {"vr": "SQ", "Value": [item]}}).encode()
+    with server(says("202 Accepted", body)) as url:
+        (one,) = sent(stores, url, path)
+    assert one.outcome is Outcome.STORED
+    assert "stored with a warning, 0xB000" in one.remark
+
+
 def test_what_is_too_large_together_is_sent_one_by_one(stores: Repositories) -> None:
     with server(says("413 Too Large")) as url:
         many = sent(stores, url, kept(stores, 1), kept(stores, 2))

@@ -133,6 +133,14 @@ def test_what_was_removed_here_is_not_sent_and_that_is_said(office: Office) -> N
     assert "sr, sc: removed here" in office.deliveries.get(none.delivery_id).last_error
 
 
+def test_what_a_destination_did_not_store_as_it_was_sent_is_said(office: Office) -> None:
+    delivery = office.planned("a")
+    office.sender.remarks = {"a1": "stored with a warning status 0xB000"}
+    office.courier.round()
+    assert office.state(delivery) is DeliveryState.DELIVERED
+    assert "warning status 0xB000" in office.deliveries.get(delivery.delivery_id).last_error
+
+
 def test_what_the_gate_holds_is_not_sent(office: Office) -> None:
     delivery = office.planned()
     assert office.woken == ["PACS"]
