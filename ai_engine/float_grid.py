@@ -2,10 +2,16 @@
 
 import base64
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Grid: TypeAlias = npt.NDArray[np.float32]
+else:
+    # Whoever lists what is known of predictions waits for no numbers; the schema below is the same.
+    Grid = Any
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,16 +48,18 @@ class GridFormat:
         }
 
 
-FloatGrid = Annotated[npt.NDArray[np.float32], GridFormat()]
+FloatGrid = Annotated[Grid, GridFormat()]
 """An array of shape (rows, columns), float32."""
 
 
-def _written(grid: npt.NDArray[np.float32]) -> WrittenGrid:
+def _written(grid: Grid) -> WrittenGrid:
     rows, columns = grid.shape
     data = base64.b64encode(grid.astype("<f4", copy=False).tobytes()).decode("ascii")
     return WrittenGrid(rows=rows, columns=columns, data=data)
 
 
-def _read(written: WrittenGrid) -> npt.NDArray[np.float32]:
+def _read(written: WrittenGrid) -> Grid:
+    import numpy as np  # noqa: PLC0415 - see above
+
     values = np.frombuffer(base64.b64decode(written.data, validate=True), "<f4")
     return values.reshape(written.rows, written.columns).astype(np.float32)

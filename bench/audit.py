@@ -8,6 +8,7 @@ pays is the time of the first figure; the second is the writing thread's: XML, d
 """
 
 import argparse
+import json
 import tempfile
 import time
 from dataclasses import replace
@@ -20,6 +21,7 @@ from bench.rows import Row, as_table
 from dicom_node.audit.chain import Chain
 from dicom_node.audit.markup import written
 from dicom_node.audit.message import AuditMessage, AuditSource
+from dicom_node.audit.reading import Wanted, newest
 from dicom_node.audit.verifying import verify
 from dicom_node.domain.instance import QueryAttributes
 from dicom_node.domain.reception import AssociationEnd, AssociationEnded
@@ -34,6 +36,7 @@ from tests.unit.builders import an_instance
 
 _AT = datetime(2026, 3, 1, tzinfo=UTC)
 _OF_ONE = 500
+_IN_A_FILE = 50_000
 
 
 def measure(objects: int = 100_000) -> list[Row]:
@@ -66,6 +69,43 @@ def measure(objects: int = 100_000) -> list[Row]:
     ]
 
 
+def measure_reading(records: int) -> list[Row]:
+    """Time what a page of the trail shows: a hundred records, of a trail of so many."""
+    told: list[AuditMessage] = []
+    handler = AssociationRecords(told.append)
+    handler.handle(_association(1))
+    message = written(told[0], AuditSource(source_id="AINODE"))
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        _write_trail(folder, message, records)
+        return [
+            _timed(folder, "Newest records", Wanted(), records),
+            _timed(folder, "Records of a user who did nothing", Wanted(user="nobody"), records),
+            _timed(
+                folder, "Records of an event that never was", Wanted(event="Emergency"), records
+            ),
+            _timed(folder, "Records of a study that never came", Wanted(study="1.9.9"), records),
+        ]
+
+
+def _write_trail(folder: Path, message: str, records: int) -> None:
+    """Write lines as the chain does, of one message: their digests are not what is read here."""
+    for first in range(1, records + 1, _IN_A_FILE):
+        lines = [
+            json.dumps({"number": number, "previous": "", "digest": "", "message": message})
+            for number in range(first, min(first + _IN_A_FILE, records + 1))
+        ]
+        (folder / f"audit-{first:012d}.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def _timed(folder: Path, name: str, wanted: Wanted, records: int) -> Row:
+    begun = time.process_time()
+    newest(folder, wanted, limit=100, names_patients=False)
+    found = (time.process_time() - begun) * 1000
+    condition = f"processor time, of {records:,} records"
+    return Row(name=name, value=found, unit="ms", condition=condition)
+
+
 def _row(name: str, value: float, unit: str) -> Row:
     return Row(name=name, value=value, unit=unit, condition="processor time")
 
@@ -89,4 +129,6 @@ def _association(number: int) -> list[ReceptionEvent]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--objects", type=int, default=100_000)
-    Console().print(as_table(measure(parser.parse_args().objects)))
+    parser.add_argument("--records", type=int, default=1_000_000, help="in the trail that is read")
+    options = parser.parse_args()
+    Console().print(as_table([*measure(options.objects), *measure_reading(options.records)]))

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,12 +66,13 @@ def compete(
     folder: Path, *, url: str = "", seconds: float = SECONDS, experts: int = EXPERTS
 ) -> Outcome:
     """Let experts at a new worklist at ``url``, or in SQLite in ``folder``."""
-    with _node(folder, url, experts, int(seconds * _ITEMS_A_SECOND)) as (
+    items = int(seconds * _ITEMS_A_SECOND)
+    with worklist_served(folder, url, experts, lambda kept: _fill(kept, items)) as (
         repositories,
         told,
         address,
     ):
-        names = [_name(number) for number in range(experts)]
+        names = [expert_name(number) for number in range(experts)]
         with ProcessPoolExecutor(_PROCESSES, mp_context=get_context("spawn")) as processes:
             tallies = processes.map(
                 read_together,
@@ -117,15 +118,16 @@ def _rows(name: str, found: Outcome, seconds: float) -> list[Row]:
     ]
 
 
-def _name(number: int) -> str:
+def expert_name(number: int) -> str:
+    """Return the name of one of the experts."""
     return f"expert{number}"
 
 
 @contextmanager
-def _node(
-    folder: Path, url: str, experts: int, items: int
+def worklist_served(
+    folder: Path, url: str, experts: int, fill: Callable[[Repositories], None]
 ) -> Iterator[tuple[Repositories, list[str], str]]:
-    """Serve the pages over a worklist of ``items``; every other one wants two readers."""
+    """Serve the pages over a worklist that is filled first."""
     settings = NodeSettings(
         data_dir=folder, database=DatabaseSettings(url=url), web=WebSettings(port=0)
     )
@@ -135,13 +137,13 @@ def _node(
     password = Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
     for number in range(experts):
         user = User(
-            name=_name(number),
+            name=expert_name(number),
             title=f"Bench^{number}",
             organization="Bench",
             roles=frozenset({UserRole.EXPERT}),
         )
         repositories.users.add(user, password, actor="bench", at=utc_now())
-    _fill(repositories, items)
+    fill(repositories)
     told: list[str] = []
     review_queue = HotbaseReviewQueue(
         repositories.engine,
@@ -164,6 +166,7 @@ def _node(
 
 
 def _fill(repositories: Repositories, items: int) -> None:
+    """Fill the worklist; every other item wants two readers."""
     for start in range(1, items + 1, _BATCH):
         numbers = range(start, min(start + _BATCH, items + 1))
         made = [

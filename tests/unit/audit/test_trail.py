@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dicom_node.audit import events
+import pytest
+
+from dicom_node.audit import events, reading
 from dicom_node.audit.chain import Chain
+from dicom_node.audit.markup import read
 from dicom_node.audit.message import AuditMessage, AuditSource
 from dicom_node.audit.reading import Wanted, newest
 from dicom_node.audit.trail import AuditTrail
@@ -63,3 +66,39 @@ def test_records_wait_while_the_trail_cannot_be_written(tmp_path: Path) -> None:
     trail.stop()
     found: Sequence[str] = [each.who for each in newest(folder, Wanted(), limit=10)]
     assert found == ["user-2", "user-1", "user-0"]
+
+
+def test_what_is_looked_for_is_found_however_it_is_written(tmp_path: Path) -> None:
+    """Lines that cannot hold what is wanted are not read; no other is left out."""
+    trail = trail_in(tmp_path)
+    trail.start()
+    names = ("ada", "ADA", "ada (token 7)", "Ädä", "o'neil & <sons>", 'quo"te', "bert")
+    for name in names:
+        trail.record(events.authentication(name, at=AT, address="10.0.0.1"))
+    trail.stop()
+
+    def found(**wanted: str) -> set[str]:
+        return {each.who for each in newest(tmp_path, Wanted(**wanted), limit=100)}
+
+    assert found(user="Ada") == {"ada", "ADA", "ada (token 7)"}
+    assert found(user="äDÄ") == {"Ädä"}
+    assert found(user="O'Neil & <Sons>") == {"o'neil & <sons>"}
+    assert found(user='QUO"TE') == {'quo"te'}
+    assert found(user="bert", event="LOGIN") == {"bert"}
+    assert found(user="nobody") == set()
+    assert found(event="export") == set()
+
+
+def test_a_record_is_read_only_where_its_line_may_fit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A million records are looked through in seconds; reading them takes most of a minute."""
+    trail = trail_in(tmp_path)
+    trail.start()
+    for number in range(50):
+        trail.record(message(number))
+    trail.stop()
+    seen: list[str] = []
+    monkeypatch.setattr(reading, "read", lambda text: seen.append(text) or read(text))
+    assert len(newest(tmp_path, Wanted(user="user-7"), limit=100)) == 1
+    assert len(seen) == 1
