@@ -1,6 +1,6 @@
 """A radiograph as pixels, whatever way its DICOM object stores them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -31,6 +31,8 @@ T = TypeVar("T")
 
 SMALLEST_SIDE = 256
 """Rows and columns below this hold too little for a model that was made for 384."""
+
+SEXES = "The images of the study state different sexes; the patient may not be the same."
 
 GREY_TOLERANCE = 12
 """How far the channels of a grey image may lie apart (of 255): JPEG rounds colours."""
@@ -120,17 +122,28 @@ def read_radiograph(dataset: Dataset) -> Radiograph:
 def header_remarks(radiographs: Iterable[Radiograph]) -> tuple[Remark, ...]:
     """What a result must say of images by their headers.
 
-    Where header and pixels contradict each other, and where an image is no usual radiograph.
+    Where header and pixels contradict each other, where an image is no usual radiograph, and where
+    images of one study state different sexes.
     """
-    return tuple(
+    images = tuple(radiographs)
+    of_images = tuple(
         Remark(kind=kind, sop_instance_uid=each.sop_instance_uid, detail=detail)
-        for each in radiographs
+        for each in images
         for kind, detail in (
             (RemarkKind.HEADER_CORRECTED, " ".join(each.corrections)),
             *each.unusual,
         )
         if detail
     )
+    return (*of_images, *_sexes(images))
+
+
+def _sexes(radiographs: Sequence[Radiograph]) -> Iterator[Remark]:
+    """The ID says whose they are (PS3.3 C.7.1.1); a person must see that more of it is doubtful."""
+    stated = [each for each in radiographs if each.patient.sex is not None]
+    if len({each.patient.sex for each in stated}) > 1:
+        uid = stated[0].sop_instance_uid
+        yield Remark(kind=RemarkKind.HEADER_VALUES, sop_instance_uid=uid, detail=SEXES)
 
 
 def _require_resolution(image: ImagePixel) -> None:

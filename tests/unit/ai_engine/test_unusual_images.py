@@ -334,3 +334,17 @@ def test_a_spacing_in_micrometres_or_metres_is_told_to_be_none(text: str) -> Non
     found = read_pixel_aspect(dataset)
     assert found.ratio == 1.0
     assert "Pixel Spacing is none of an X-ray image in millimetres" in " ".join(found.corrections)
+
+
+@pytest.mark.parametrize(
+    ("sexes", "is_said"),
+    [("MF", True), ("FM", True), ("FF", False), ("F ", False), ("OF", False)],
+)
+def test_images_of_one_study_that_state_different_sexes_are_told(sexes: str, is_said: bool) -> None:
+    images = []
+    for sex in sexes:
+        dataset = chest()
+        put("PatientSex", sex)(dataset)
+        images.append(read_radiograph(dataset))
+    said = [each for each in header_remarks(images) if "different sexes" in each.detail]
+    assert len(said) == is_said
