@@ -152,8 +152,24 @@ SHOWN = (
         name="dice",
         label="inhomogeneity",
         split="cross-validation",
+        group="outlined lesions, above dense within the lungs",
+        words="XNet less all that is dense, in pairs",
+    ),
+    Shown(
+        model="xnet-lung",
+        name="dice",
+        label="inhomogeneity",
+        split="cross-validation",
         group="outlined lesions, regression of grey values",
         words="the same by a regression of grey values",
+    ),
+    Shown(
+        model="xnet-lung",
+        name="dice",
+        label="inhomogeneity",
+        split="cross-validation",
+        group="outlined lesions, above regression of grey values",
+        words="XNet less the regression, in pairs",
     ),
 )
 

@@ -234,10 +234,12 @@ class OutlinedTrainer(PublishedTrainer):
         """Of how many slices and patients it was learned, and what its figures are of."""
         slices = [*self.judged_studies, *self.kept_out]
         patients = len({one.patient for one in slices})
+        scans = len({one.patient for one in self._drawn})
         return {
-            "data": f"{len(slices)} slices of {patients} patients on which lesions were outlined, "
-            f"and {len(self._drawn)} volumes with drawn ones or none; figures are of "
-            f"{len(self.judged_studies)} slices, each by a network that has not seen its patient"
+            "data": f"{len(slices)} slices with outlined lesions, of {patients} patients as far as "
+            f"the set tells them apart, and {scans} CTs with drawn ones or none, "
+            f"{len(self._drawn)} volumes in all; figures are of {len(self.judged_studies)} slices, "
+            "each by a network that has not seen its patient"
         }
 
     def judged(self, draft: ModelCard) -> tuple[tuple[Label, ...], tuple[Metric, ...]]:

@@ -103,7 +103,8 @@ def test_every_judged_slice_has_a_figure_by_a_network_that_has_not_seen_its_pati
     assert all(one.images == 3 for one in card.metrics if one.split == "cross-validation")
     assert any(one.split == "test" and "drawn lesions" in one.group for one in card.metrics)
     assert card.figures_of == card.weights_digest
-    assert "4 slices of 3 patients" in card.data
+    assert "4 slices with outlined lesions, of 3 patients" in card.data
+    assert "2 CTs with drawn ones or none, 4 volumes" in card.data
     assert {path.name for path in out.iterdir() if path.is_dir()} >= {"fold-1", "fold-2", "all"}
 
 
