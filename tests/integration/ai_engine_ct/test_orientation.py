@@ -91,6 +91,32 @@ def test_a_chest_that_lies_as_stated_is_not_doubted(name: str, part: str) -> Non
     assert not is_orientation_unsure(lungs)
 
 
+@pytest.mark.parametrize("name", SCANS)
+def test_a_patient_who_lies_face_down_is_measured_alike(name: str) -> None:
+    """Pixels and header are turned together."""
+    volume = scan(name)
+    _, rows, columns = volume.geometry.shape
+    geometry = dataclasses.replace(
+        volume.geometry,
+        rows_along=(0.0, -1.0, 0.0),
+        columns_along=(-1.0, 0.0, 0.0),
+        positions=tuple(
+            volume.geometry.place(index, rows - 1, columns - 1)
+            for index in range(len(volume.hounsfield))
+        ),
+    )
+    prone = dataclasses.replace(
+        volume,
+        hounsfield=np.ascontiguousarray(volume.hounsfield[:, ::-1, ::-1]),
+        geometry=geometry,
+    )
+    expected, found = analyse_volume(volume), analyse_volume(prone)
+    for row, other in zip(expected.measurements, found.measurements, strict=True):
+        assert other.volume_ml == pytest.approx(row.volume_ml, rel=0.01)
+        assert other.percentage == pytest.approx(row.percentage, abs=0.5)
+        assert other.severity is row.severity
+
+
 @pytest.mark.parametrize("degrees", [-15.0, 15.0])
 def test_the_heart_of_a_body_that_lies_turned_is_not_on_the_right(
     volume: CtVolume, degrees: float
