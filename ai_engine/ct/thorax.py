@@ -57,8 +57,8 @@ NARROWER = 0.6
 narrow."""
 
 BEGINS = 0.3
-"""Part of the aerated lungs' height, from their top, within which the windpipe begins: in six chests
-above them, and the carina lies at 0.25 to 0.33."""
+"""Part of the aerated lungs' height, from their top, within which the windpipe begins: in six
+chests above them, and the carina lies at 0.25 to 0.33."""
 
 WIDENING = 2.0
 """mm per mm of height by which the space inside the ribs widens at most, from the apex down."""
