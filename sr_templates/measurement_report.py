@@ -1,6 +1,6 @@
 """TID 1500 Measurement Report as a Comprehensive 3D SR (PS3.3 A.35.13, PS3.16)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from highdicom.sr import ContainerContentItem, ContentItem
 from pydicom.dataset import Dataset
@@ -71,33 +71,6 @@ def build_measurement_report(
         The sources are none or of several studies, have invalid UIDs, or lack an image of the
         prediction.
     """
-    complete = begin_measurement_report(
-        prediction,
-        sources,
-        context,
-        predecessors=predecessors,
-        expert_reports=expert_reports,
-        earlier=earlier,
-    )
-    return complete(companions)
-
-
-def begin_measurement_report(
-    prediction: Prediction,
-    sources: Sequence[Dataset],
-    context: EvidenceContext,
-    *,
-    predecessors: Sequence[Dataset] = (),
-    expert_reports: Sequence[Dataset] = (),
-    earlier: EarlierResult | None = None,
-) -> Callable[[Sequence[Dataset]], Dataset]:
-    """Do all of `build_measurement_report` that does not depend on the companions.
-
-    Returns
-    -------
-    Callable[[Sequence[Dataset]], Dataset]
-        Completes the report with its companions; to be called once.
-    """
     by_uid = sources_by_uid(prediction, sources)
     replaced = (*predecessors, *expert_reports)
     attributes = SourceAttributes(sources[0])
@@ -118,17 +91,14 @@ def begin_measurement_report(
         attributes=attributes,
         context=context,
     )
+    evidence = [*by_uid.values(), *companions]
     notes = tuple(expert_report_sentences(expert_reports, series))
     compared = compared_findings(prediction, earlier)
     root = _content(prediction, by_uid, attributes, notes, compared)
     others = [earlier.report.header] if earlier and compared else []
-
-    def complete(companions: Sequence[Dataset]) -> Dataset:
-        complete_document(report, root, [*by_uid.values(), *companions], replaced, others)
-        declare(report, attributes.character_set)
-        return report
-
-    return complete
+    complete_document(report, root, evidence, replaced, others)
+    declare(report, attributes.character_set)
+    return report
 
 
 def _content(

@@ -1,8 +1,6 @@
 """Secondary Capture Image (PS3.3 A.8.1): the overlay for viewers that read nothing else."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -62,69 +60,30 @@ def build_overlays(
     EvidenceError
         The prediction does not speak of this image, or the image's UIDs are not valid.
     """
-    drawing = OverlayDrawing.of(prediction, source, pixels, context, frame_number=frame_number)
-    return drawing.captured(drawing.draw())
+    subjects = list(finding_subjects(prediction, source, frame_number))
+    return [
+        _capture(subject, overlay, context)
+        for subject, overlay in zip(subjects, _drawn(subjects, pixels, context), strict=True)
+    ]
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class OverlayDrawing:
-    """The overlays of one image, to be drawn: `build_overlays` in two parts.
-
-    Drawing touches no data set, so it may go on beside what does.
-    """
-
-    subjects: tuple[Subject, ...]
-    context: EvidenceContext
-    drawings: tuple[Callable[[], Iterator[Pixels]], ...]
-
-    @classmethod
-    def of(
-        cls,
-        prediction: Prediction,
-        source: Dataset,
-        pixels: npt.NDArray[np.float32],
-        context: EvidenceContext,
-        *,
-        frame_number: int | None = None,
-    ) -> "OverlayDrawing":
-        """Prepare to draw; parameters and errors are those of `build_overlays`."""
-        subjects = tuple(finding_subjects(prediction, source, frame_number))
-        groups = groupby(subjects, key=lambda subject: subject.image.frame_number)
-        return cls(
-            subjects=subjects,
-            context=context,
-            drawings=tuple(_drawing(tuple(group), pixels, context) for _, group in groups),
+def _drawn(
+    subjects: Sequence[Subject], pixels: npt.NDArray[np.float32], context: EvidenceContext
+) -> Iterator[Pixels]:
+    """Draw the subjects of one image, frame by frame, in their order."""
+    for _, group in groupby(subjects, key=lambda subject: subject.image.frame_number):
+        of_image = list(group)
+        yield from draw_overlays(
+            pixels,
+            of_image[0].image,
+            [subject.finding for subject in of_image],
+            of_image[0].prediction.model,
+            max_side=context.max_overlay_side,
+            pixel_aspect=pixel_aspect(of_image[0].attributes),
+            notices=notices(of_image[0].prediction.remarks, of_image[0].image.sop_instance_uid),
+            impression=impression(of_image[0].prediction),
+            rendition=context.rendition,
         )
-
-    def draw(self) -> tuple[Pixels, ...]:
-        """Draw the subjects, frame by frame, in their order."""
-        return tuple(overlay for draw in self.drawings for overlay in draw())
-
-    def captured(self, overlays: Sequence[Pixels]) -> list[Dataset]:
-        """Make an object of each overlay, in the subjects' order."""
-        return [
-            _capture(subject, overlay, self.context)
-            for subject, overlay in zip(self.subjects, overlays, strict=True)
-        ]
-
-
-def _drawing(
-    of_image: Sequence[Subject], pixels: npt.NDArray[np.float32], context: EvidenceContext
-) -> Callable[[], Iterator[Pixels]]:
-    """Return what draws the subjects of one image or frame, with all that it needs of headers."""
-    first = of_image[0]
-    return partial(
-        draw_overlays,
-        pixels,
-        first.image,
-        [subject.finding for subject in of_image],
-        first.prediction.model,
-        max_side=context.max_overlay_side,
-        pixel_aspect=pixel_aspect(first.attributes),
-        notices=notices(first.prediction.remarks, first.image.sop_instance_uid),
-        impression=impression(first.prediction),
-        rendition=context.rendition,
-    )
 
 
 def pixel_aspect(attributes: SourceAttributes) -> float:

@@ -119,22 +119,14 @@ class DicomObjects:
 
     def keep(self, dataset: Dataset) -> str:
         """Store a result object durably as a Part 10 file; return its path."""
-        return self.keep_encoded(self.encoded(dataset))
-
-    def encoded(self, dataset: Dataset) -> bytes:
-        """Return a result object as a Part 10 file, explicit VR little endian unless it says so."""
         if not hasattr(dataset, "file_meta"):
             dataset.file_meta = FileMetaDataset()
         if "TransferSyntaxUID" not in dataset.file_meta:
             dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         encoded = BytesIO()
         dcmwrite(encoded, dataset, enforce_file_format=True)
-        return encoded.getvalue()
-
-    def keep_encoded(self, part10: bytes) -> str:
-        """Store a result object that is a Part 10 file already; return its path."""
         stored = self._evidence.store_part10(
-            part10,
+            encoded.getvalue(),
             calling_ae=self._ae_title,
             called_ae=self._ae_title,
             received_at=self._clock(),

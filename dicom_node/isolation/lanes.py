@@ -99,11 +99,6 @@ class Lanes(Generic[Desk]):
         with self._changed:
             return self._deaths
 
-    def are_idle(self) -> bool:
-        """Whether there are several workers and all are free: whatever comes next is alone."""
-        with self._changed:
-            return 1 < len(self._all) <= len(self._idle)
-
     def warmed(self) -> tuple[Any, ...]:
         """Return what each worker said when it was ready for the last time."""
         return tuple(lane.warmed for lane in self._every() if lane.has_warmed)

@@ -86,9 +86,9 @@ class Analyst:
         """Look at an image for which a model may be asked (`ModelHost.look_ahead`)."""
         self._models.look_ahead(model, instance, calibrations)
 
-    def make(self, order: EvidenceOrder, haste: bool) -> MadeEvidence:
+    def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Make the evidence of a job (`EvidenceMaking.make`)."""
-        return self._making.make(order, haste=haste)
+        return self._making.make(order)
 
     def pack(self, source: Path, target: Path, transfer_syntax_uid: str) -> bool:
         """Write an object as it travels (`dicom_node.network.packing`)."""

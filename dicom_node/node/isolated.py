@@ -87,10 +87,6 @@ class Workers:
             return False
         return bool(packed)
 
-    def are_idle(self) -> bool:
-        """Whether there are several, and none of them has anything to do."""
-        return self._lanes is not None and self._lanes.are_idle()
-
     def pids(self) -> tuple[int, ...]:
         """Return their process ids."""
         return self._lanes.pids() if self._lanes else ()
@@ -116,7 +112,6 @@ class Isolated:
         ),
     ) -> None:
         """Keep the parts; ``timed`` measures a model's work, by its name and version."""
-        self._workers = workers
         self._counted = Counted(workers.runner, attempts)
         self._settings = settings
         self._cards = cards
@@ -179,8 +174,8 @@ class Isolated:
         self._counted.spare(study, seconds, Analyst.look_ahead, model, instance, chosen)
 
     def make(self, order: EvidenceOrder) -> MadeEvidence:
-        """Build, check and keep the evidence of a job; in haste where others have nothing to do."""
-        return self._run(order.instances, Analyst.make, order, self._workers.are_idle())
+        """Build, check and keep the evidence of a job."""
+        return self._run(order.instances, Analyst.make, order)
 
     def _run(
         self,

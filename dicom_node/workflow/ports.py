@@ -393,12 +393,6 @@ class ObjectArchive(Protocol):
     def keep(self, dataset: "Dataset") -> str:
         """Store a result object durably; return its path."""
 
-    def encoded(self, dataset: "Dataset") -> bytes:
-        """Return a result object as a Part 10 file."""
-
-    def keep_encoded(self, part10: bytes) -> str:
-        """Store a result object that is a Part 10 file already; by any thread."""
-
 
 class Models(Protocol):
     """The models that routes may name."""

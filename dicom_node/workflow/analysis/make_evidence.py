@@ -5,7 +5,6 @@ Nothing here reads or writes a database: it may run in a process of its own, whi
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
@@ -36,7 +35,6 @@ from dicom_node.workflow.analysis.evidence_order import (
     MadeEvidence,
     Rendered,
 )
-from dicom_node.workflow.analysis.keeping import AtOnce, Keeping, Passed
 from dicom_node.workflow.analysis.patients import in_own_series
 from dicom_node.workflow.ports import ObjectArchive
 from sr_templates.context import EvidenceContext
@@ -45,16 +43,15 @@ from sr_templates.ct.measurement_report import build_ct_report
 from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind, EvidenceSubject, kinds_of
 from sr_templates.foreign_objects import adopt
-from sr_templates.measurement_report import begin_measurement_report, build_measurement_report
+from sr_templates.measurement_report import build_measurement_report
 from sr_templates.rendition import RENDERED
 from sr_templates.requesting import add_request
-from sr_templates.secondary_capture import OverlayDrawing
-from sr_templates.source_image import check_identity
+from sr_templates.source_image import check_identity, identity_of
 from sr_templates.translation import as_rendition
+from sr_templates.validation import problems
 
 _LOG = logging.getLogger(__name__)
-# What draws, by the SOP Instance UID of the image that is drawn on.
-_Begun = Mapping[str, Callable[[], list[Dataset]]]
+_Companion = tuple[EvidenceObject, Dataset]
 
 _FOR_NOBODY = (
     "no destination of the study wants it; say that one does: "
@@ -113,15 +110,10 @@ class _Reports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Work:
-    """An order with the headers of its images; what is made beside is filled in on the way.
-
-    ``beside`` draws while a report is built, where that is wanted.
-    """
+    """An order with the headers of its images; what is made beside is filled in on the way."""
 
     order: EvidenceOrder
     sources: Mapping[str, Dataset]
-    keeping: Keeping
-    beside: Executor | None
     left_out: list[LeftOut] = field(default_factory=list)
     rendered: list[Rendered] = field(default_factory=list)
 
@@ -142,11 +134,8 @@ class EvidenceMaking:
         self._archive = archive
         self._images = images
 
-    def make(self, order: EvidenceOrder, *, haste: bool = False) -> MadeEvidence:
+    def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Return the evidence of a job, each object durable in the archive.
-
-        In ``haste`` a thread draws and writes beside the one that builds: that is sooner where a
-        processor is free, and more work for those of whoever else is busy.
 
         Raises
         ------
@@ -157,16 +146,13 @@ class EvidenceMaking:
             each.sop_instance_uid: _requested(order, self._archive.source(each.path))
             for each in order.instances
         }
-        added = _corrections(order.prediction, tuple(sources.values()), self._mended(order))
+        work = _Work(order=order, sources=sources)
+        added = _corrections(order.prediction, work.headers, self._mended(order))
         remarked = replace(order.prediction, remarks=(*order.prediction.remarks, *added))
-        with ThreadPoolExecutor(1, "evidence") if haste else AtOnce() as beside:
-            keeping = Keeping(order, self._archive, beside)
-            drawing = beside if haste else None
-            work = _Work(order=order, sources=sources, keeping=keeping, beside=drawing)
-            try:
-                evidence = tuple(self._made(remarked, work))
-            except EvidenceError as error:
-                raise EvidenceNotMadeError(str(error)) from error
+        try:
+            evidence = tuple(self._made(remarked, work))
+        except EvidenceError as error:
+            raise EvidenceNotMadeError(str(error)) from error
         return MadeEvidence(
             evidence=evidence,
             left_out=tuple(work.left_out),
@@ -196,44 +182,24 @@ class EvidenceMaking:
         own = tuple(self._adopted(prediction, work))
         if prediction.objects and not prediction.images and not prediction.refusals:
             # What the model has to say, it has said itself: a report beside would say nothing.
-            yield from (each.kept() for each in own)
+            yield from (kept for kept, _ in own)
             return
-        begun = self._drawing_beside(prediction, work)
+        companions = (*self._companions_of_images(prediction, work), *own)
         replaced = self._replaced(work)
-        complete = begin_measurement_report(
+        report = build_measurement_report(
             prediction,
             work.headers,
             work.order.context,
             predecessors=replaced.results,
             expert_reports=replaced.expert_reports,
+            companions=_sent(companions),
             earlier=work.order.compared_with,
         )
-        companions = (*self._companions_of_images(prediction, work, begun), *own)
-        told = in_own_series(complete(_sent(companions)), work.order.job)
-        yield work.keeping.keep(EvidenceKind.SR, told, work.headers)
-        yield from (each.kept() for each in companions)
+        told = in_own_series(report, work.order.job)
+        yield self._kept(work, EvidenceKind.SR, told, work.headers)
+        yield from (kept for kept, _ in companions)
 
-    def _drawing_beside(self, prediction: Prediction, work: _Work) -> _Begun:
-        """Begin to draw the overlays of the one analysed image, while its report is built.
-
-        Several images would all be held at once: they are drawn one after the other in their turn.
-        """
-        analysed = [
-            each for each in work.order.instances if each.sop_instance_uid in prediction.analysed
-        ]
-        is_wanted = EvidenceKind.SC in work.order.wanted
-        if work.beside is None or len(analysed) != 1 or not is_wanted:
-            return {}
-        uid = analysed[0].sop_instance_uid
-        pixels = self._images.display_pixels(analysed[0])
-        try:
-            drawing = OverlayDrawing.of(prediction, work.sources[uid], pixels, work.order.context)
-        except EvidenceError:  # said when it is its turn
-            return {}
-        drawn = work.beside.submit(drawing.draw)
-        return {uid: lambda: drawing.captured(drawn.result())}
-
-    def _adopted(self, prediction: Prediction, work: _Work) -> Iterator[Passed]:
+    def _adopted(self, prediction: Prediction, work: _Work) -> Iterator[_Companion]:
         """Take the objects that the model made itself into the study, where somebody wants them."""
         if not prediction.objects:
             return
@@ -248,11 +214,9 @@ class EvidenceMaking:
             if not adopted.datasets and not prediction.images and not prediction.refusals:
                 raise EvidenceNotMadeError(f"nothing of what the model made is taken: {reason}")
         for made in adopted.datasets:
-            yield work.keeping.begin(EvidenceKind.VENDOR, made, work.headers)
+            yield self._kept(work, EvidenceKind.VENDOR, made, work.headers), identity_of(made)
 
-    def _companions_of_images(
-        self, prediction: Prediction, work: _Work, begun: _Begun
-    ) -> Iterator[Passed]:
+    def _companions_of_images(self, prediction: Prediction, work: _Work) -> Iterator[_Companion]:
         context = work.order.context
         for instance in work.order.instances:
             if instance.sop_instance_uid not in prediction.analysed:
@@ -267,10 +231,7 @@ class EvidenceMaking:
                 value_range=self._images.value_range(instance),
                 lungs=partial(self._images.lungs, instance),
             )
-            built = dict(builders_in(context))
-            if (overlays := begun.get(instance.sop_instance_uid)) is not None:
-                built[EvidenceKind.SC] = overlays
-            yield from self._kept_companions(work, built, (source,))
+            yield from self._kept_companions(work, builders_in(context), (source,))
             self._render(work, builders_in, (source,))
         builders = builders_of_study(prediction, work.headers, context)
         yield from self._kept_companions(work, builders, work.headers)
@@ -301,15 +262,14 @@ class EvidenceMaking:
                 predecessors=replaced.results,
                 expert_reports=replaced.expert_reports,
             )
-            yield work.keeping.keep(EvidenceKind.SR, report, headers)
+            yield self._kept(work, EvidenceKind.SR, report, headers)
         for instance in order.instances:
             if instance.sop_instance_uid in prediction.analysed:
                 source = work.sources[instance.sop_instance_uid]
                 pixels = self._images.display_pixels(instance)
                 builders_in = partial(builders_of_bones, prediction, source, pixels)
                 builders = builders_in(order.context)
-                kept = self._kept_companions(work, builders, (source,))
-                yield from (each.kept() for each in kept)
+                yield from (kept for kept, _ in self._kept_companions(work, builders, (source,)))
                 self._render(work, builders_in, (source,))
 
     def _made_of_ct(self, prediction: CtPrediction, work: _Work) -> Iterator[EvidenceObject]:
@@ -333,15 +293,15 @@ class EvidenceMaking:
             companions=_sent(companions),
             earlier=order.compared_with,
         )
-        yield work.keeping.keep(EvidenceKind.SR, report, work.headers)
-        yield from (each.kept() for each in companions)
+        yield self._kept(work, EvidenceKind.SR, report, work.headers)
+        yield from (kept for kept, _ in companions)
 
     def _kept_companions(
         self, work: _Work, builders: Builders, sources: tuple[Dataset, ...]
-    ) -> Iterator[Passed]:
+    ) -> Iterator[_Companion]:
         """Build and keep what is wanted; each comes with the header that others refer to."""
         for kind, made in _built(work, builders):
-            yield work.keeping.begin(kind, made, sources)
+            yield self._kept(work, kind, made, sources), identity_of(made)
 
     def _render(
         self,
@@ -363,7 +323,7 @@ class EvidenceMaking:
             }
             for kind, made in _built(work, drawn):
                 uid = str(made.SOPInstanceUID)
-                kept = work.keeping.keep(kind, as_rendition(made, rendition), sources)
+                kept = self._kept(work, kind, as_rendition(made, rendition), sources)
                 work.rendered.append(Rendered(sop_instance_uid=uid, rendition=rendition, made=kept))
 
     def _replaced(self, work: _Work) -> _Reports:
@@ -388,6 +348,26 @@ class EvidenceMaking:
                 )
                 continue
             yield report
+
+    def _kept(
+        self, work: _Work, kind: EvidenceKind, dataset: Dataset, sources: tuple[Dataset, ...]
+    ) -> EvidenceObject:
+        uid = str(dataset.SOPInstanceUID)
+        before = next((each for each in work.order.earlier if each.sop_instance_uid == uid), None)
+        if before is not None and not before.is_held:
+            return before
+        found = problems(dataset, sources)
+        if found:
+            _LOG.error("evidence held kind=%s sop=%s problems=%r", kind, uid, found)
+        return EvidenceObject(
+            sop_instance_uid=uid,
+            sop_class_uid=str(dataset.SOPClassUID),
+            series_instance_uid=str(dataset.SeriesInstanceUID),
+            kind=kind,
+            job_id=work.order.job.job_id,
+            path=self._archive.keep(dataset),
+            problems=found,
+        )
 
 
 def _requested(order: EvidenceOrder, header: Dataset) -> Dataset:
@@ -416,6 +396,6 @@ def _corrections(
     return tuple(each for each in correction_remarks(headers, mended) if each not in known)
 
 
-def _sent(companions: Iterable[Passed]) -> tuple[Dataset, ...]:
+def _sent(companions: Iterable[_Companion]) -> tuple[Dataset, ...]:
     """Return the objects that a report goes with; one that is held goes nowhere."""
-    return tuple(each.header for each in companions if not each.is_held)
+    return tuple(header for kept, header in companions if not kept.is_held)

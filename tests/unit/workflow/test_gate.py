@@ -12,7 +12,7 @@ from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
 from dicom_node.domain.job import JobState
 from dicom_node.domain.study import StudyState
 from dicom_node.errors import NodeError
-from dicom_node.workflow.analysis import evidence_builders, keeping, make_evidence
+from dicom_node.workflow.analysis import evidence_builders, make_evidence
 from dicom_node.workflow.analysis.gate import Gate
 from dicom_node.workflow.analysis.report import WITH_REPORT
 from dicom_node.workflow.testing.fakes import InlineSteps
@@ -109,7 +109,7 @@ def strict_gate(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
         is_meant = dataset.Modality == kind and "R-FAILED" not in codes
         return ("a rule that does not exist",) if is_meant else ()
 
-    monkeypatch.setattr(keeping, "problems", too_strict)
+    monkeypatch.setattr(make_evidence, "problems", too_strict)
 
 
 def test_a_broken_object_is_held_with_its_reason_and_the_others_are_sent(
@@ -262,7 +262,7 @@ def test_a_report_that_cannot_be_built_is_a_failed_study_with_the_reason(
     def impossible(*arguments: object, **named: object) -> Dataset:
         raise EvidenceError("SOPInstanceUID of a source is not a valid UID")
 
-    monkeypatch.setattr(make_evidence, "begin_measurement_report", impossible)
+    monkeypatch.setattr(make_evidence, "build_measurement_report", impossible)
     guarded.works.receive("1.2.3.1")
     guarded.run()
     study = guarded.works.index.study(STUDY)

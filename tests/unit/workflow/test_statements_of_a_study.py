@@ -15,7 +15,7 @@ from dicom_node.domain.delivery import DeliveryState
 from tests.unit.builders import EPOCH, an_entity
 from tests.unit.workflow.test_pipeline import Works
 
-_RECEIVED, _ANALYSED, _DELIVERED = 8, 37, 13
+_RECEIVED, _ANALYSED, _DELIVERED = 8, 38, 13
 
 
 @contextmanager
