@@ -2,14 +2,14 @@
 
 from datetime import datetime, timedelta, timezone
 
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.dataset import Dataset
 
 from ai_engine.prediction import ModelIdentity
 from sr_templates import codes
 from sr_templates.algorithm_identification import contributing_equipment
 from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EVIDENCE, EvidenceKind
+from sr_templates.file_meta import file_meta
 from sr_templates.patient_study import copy_patient_and_study
 from sr_templates.repair import long_string
 from sr_templates.series_numbers import series_number
@@ -35,7 +35,7 @@ def new_instance(
         The source's attributes, from which the patient and study modules are copied.
     """
     dataset = Dataset()
-    dataset.file_meta = _file_meta(sop_class_uid, sop_instance_uid)
+    dataset.file_meta = file_meta(sop_class_uid, sop_instance_uid)
     copy_patient_and_study(attributes, dataset)
     _add_general_series(dataset, kind, model, context)
     _add_general_equipment(dataset, context)
@@ -47,20 +47,6 @@ def new_instance(
     dataset.ContributingEquipmentSequence = [contributing_equipment(model, context)]
     dataset.CodingSchemeIdentificationSequence = [_private_scheme(context)]
     return dataset
-
-
-def give_uid(dataset: Dataset, sop_instance_uid: str) -> None:
-    """Make a copy of an object one of its own, with the file meta information that goes with it."""
-    dataset.SOPInstanceUID = sop_instance_uid
-    dataset.file_meta = _file_meta(dataset.SOPClassUID, sop_instance_uid)
-
-
-def _file_meta(sop_class_uid: str, sop_instance_uid: str) -> FileMetaDataset:
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = UID(sop_class_uid)
-    meta.MediaStorageSOPInstanceUID = UID(sop_instance_uid)
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    return meta
 
 
 def _add_general_series(

@@ -18,7 +18,7 @@ from pydicom.sr.coding import Code
 from sr_templates import codes
 from sr_templates.character_set import CharacterSet, declare
 from sr_templates.coded_values import code_value
-from sr_templates.instance import give_uid
+from sr_templates.file_meta import give_uid
 from sr_templates.language.language import Language, LanguageCode, result_language
 from sr_templates.rendition import Rendition
 from sr_templates.repair import long_string, shortened

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 
+from sr_templates.file_meta import give_uid
 from sr_templates.forms.form import BASIC_TEXT, FORM_OF, PDF, ReportForm
 from sr_templates.forms.references import SentAs, lead_references, referenced_uids
 from sr_templates.forms.tree import reduced_children
-from sr_templates.instance import give_uid
 from sr_templates.uids import derived_uid
 
 _PICTURE = "everything but the words: it is for reading only"
