@@ -27,7 +27,8 @@ from rich.console import Console
 
 from bench.expert_sessions import PASSWORD, Tally, read_together
 from bench.rows import Row, as_table
-from dicom_node.configuration.settings import DatabaseSettings, NodeSettings, WebSettings
+from dicom_node.configuration.peers import DatabaseSettings, WebSettings
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.review.review import ReviewState
 from dicom_node.domain.user import User, UserRole
 from dicom_node.node.clock import utc_now

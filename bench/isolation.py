@@ -24,7 +24,8 @@ from rich.console import Console
 
 from ai_engine.kinds.shipped import CHEST_MODEL
 from bench.rows import Row, as_table
-from dicom_node.configuration.settings import NodeSettings, WorkerSettings
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.configuration.work import WorkerSettings
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job

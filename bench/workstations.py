@@ -27,12 +27,9 @@ from rich.console import Console
 
 from bench.review_queue import fill
 from bench.rows import Row, as_table
-from dicom_node.configuration.settings import (
-    NetworkSettings,
-    NodeSettings,
-    WebSettings,
-    WorklistSettings,
-)
+from dicom_node.configuration.peers import NetworkSettings, WebSettings
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.configuration.work import WorklistSettings
 from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.node.clock import utc_now
 from dicom_node.node.procedure_steps import Workstations

@@ -7,7 +7,7 @@ from ai_engine.calibration.cases import Minimum
 from ai_engine.calibration.objective import parse_objective
 from ai_engine.kinds.registry import kind_of
 from ai_engine.library.card import ModelCard
-from dicom_node.configuration.settings import DriftSettings
+from dicom_node.configuration.work import DriftSettings
 from dicom_node.errors import NodeError
 from dicom_node.models.cards import ModelCards
 from dicom_node.node.clock import utc_now

@@ -11,7 +11,7 @@ from typing import ParamSpec, TypeVar
 from ai_engine.kinds.registry import Part
 from ai_engine.prediction import ModelIdentity, Triage
 from ai_engine.result import Result
-from dicom_node.configuration.settings import WorkerSettings
+from dicom_node.configuration.work import WorkerSettings
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.route import AppearanceCheck
 from dicom_node.errors import NodeError

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from dicom_node.administration.openid import Admission, ClaimRules
+from dicom_node.configuration.peers import OpenIdSettings
 from dicom_node.configuration.private_file import read_private
-from dicom_node.configuration.settings import NodeSettings, OpenIdSettings
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.user import UserRole
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.clock import utc_now

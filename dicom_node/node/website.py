@@ -4,7 +4,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from dicom_node.configuration.settings import WebSettings
+from dicom_node.configuration.peers import WebSettings
 from dicom_node.errors import ConfigurationError
 from dicom_node.web.https import CertificateFiles, RenewedCertificate, ToHttps
 from dicom_node.web.server import WebServer

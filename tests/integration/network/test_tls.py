@@ -19,12 +19,9 @@ import pytest
 from pydicom import dcmread
 
 from dicom_node.archive import ArchiveSettings, StorageArchive
-from dicom_node.configuration.settings import (
-    NetworkSettings,
-    NodeSettings,
-    TlsSettings,
-    WorklistSettings,
-)
+from dicom_node.configuration.peers import NetworkSettings, TlsSettings
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.configuration.work import WorklistSettings
 from dicom_node.domain.application_entity import ApplicationEntity, Operation, Role
 from dicom_node.domain.callers import CallerRefusedError
 from dicom_node.errors import ConfigurationError

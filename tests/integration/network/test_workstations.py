@@ -15,12 +15,9 @@ from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 
 from dicom_node.administration.people import TokenRequest
-from dicom_node.configuration.settings import (
-    NetworkSettings,
-    NodeSettings,
-    NotificationSettings,
-    WorklistSettings,
-)
+from dicom_node.configuration.peers import NetworkSettings, NotificationSettings
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.configuration.work import WorklistSettings
 from dicom_node.domain.application_entity import ApplicationEntity, Role
 from dicom_node.domain.user import Permission
 from dicom_node.network.access import Refusal

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from dicom_node.configuration.settings import WebSettings
+from dicom_node.configuration.peers import WebSettings
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.website import Website
 from tests.peers.process import free_port

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from ai_engine.library.card import ModelCard, described_digest, write_card
-from dicom_node.configuration.settings import InferenceSettings, NodeSettings
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.configuration.work import InferenceSettings
 from dicom_node.errors import AwayError, ConfigurationError
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.services import ServiceWatch, require_answering

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from dicom_node.configuration.settings import WorkerSettings
+from dicom_node.configuration.work import WorkerSettings
 from dicom_node.isolation.attempts import AttemptsInMemory
 from dicom_node.node.isolated import Isolated
 from dicom_node.workflow.testing.fakes import FAKE_MODEL

@@ -7,7 +7,8 @@ import pytest
 
 from dicom_node.archive import StorageArchive
 from dicom_node.audit.chain import files_in
-from dicom_node.configuration.settings import NetworkSettings, NodeSettings
+from dicom_node.configuration.peers import NetworkSettings
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.host import Role, Sign
 from dicom_node.errors import ConflictError
 from dicom_node.node.archive_settings import archive_settings

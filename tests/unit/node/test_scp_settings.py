@@ -2,7 +2,8 @@
 
 from dataclasses import asdict
 
-from dicom_node.configuration.settings import NetworkSettings, NodeSettings
+from dicom_node.configuration.peers import NetworkSettings
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.network.reactor import Reactor
 from dicom_node.node.part_settings import scp_settings
 

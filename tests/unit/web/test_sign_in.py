@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from prometheus_client import CollectorRegistry
 
 from dicom_node.configuration.passwords import hashed, is_right
-from dicom_node.configuration.settings import OpenIdSettings
+from dicom_node.configuration.peers import OpenIdSettings
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
