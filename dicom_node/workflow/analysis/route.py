@@ -248,7 +248,7 @@ class Routing:
         others = without_own(tuple(instances), self._results) if self._tells_unrouted else ()
         if not others:
             return None
-        return unrouted_job(study, others, self._identity, self._destinations(study))
+        return unrouted_job(study, others, self._identity, self._destinations(study, others))
 
     def broken_off(self, study: StoredStudy, reason: str) -> Routed:
         """Record the job of saying that a study's analysis broke off, for ``reason``.
@@ -266,20 +266,25 @@ class Routing:
         job = replace(job, decision=owned.decision)
         return Routed(jobs=(), finished=self._added((job,)), unrouted=job, told=reason)
 
-    def _destinations(self, study: StoredStudy) -> tuple[str, ...]:
-        sender = self._ae_titles.find(study.sender)
-        return sender.destinations if sender else ()
+    def _destinations(
+        self, study: StoredStudy, instances: Iterable[ReceivedInstance]
+    ) -> tuple[str, ...]:
+        """Return where results go by who sent the study last, and by who sent these images."""
+        titles = dict.fromkeys((study.sender, *(each.calling_ae.strip() for each in instances)))
+        found = (self._ae_titles.find(each) for each in titles)
+        return tuple(dict.fromkeys(title for each in found if each for title in each.destinations))
 
     def _every_destination(
         self, study: StoredStudy, instances: Iterable[ReceivedInstance]
     ) -> tuple[str, ...]:
         """Return the sender's destinations, and those of the routes that tags alone lead to."""
+        present = tuple(instances)
         of_routes = (
             title
-            for match in matching_routes(self._routes(), tuple(instances))
+            for match in matching_routes(self._routes(), present)
             for title in match.route.destinations
         )
-        return tuple(dict.fromkeys((*self._destinations(study), *of_routes)))
+        return tuple(dict.fromkeys((*self._destinations(study, present), *of_routes)))
 
     def _looks(self, routes: Iterable[Route], instances: Iterable[ReceivedInstance]) -> Looks:
         """Ask the pixels of those images whose tags keep them out of a route that doubts these."""
@@ -328,6 +333,7 @@ class Routing:
         self, study: StoredStudy, match: RouteMatch, instances: Iterable[ReceivedInstance]
     ) -> Job:
         model = self._identity_of(match.route.model)
+        wanted = [each for each in instances if each.sop_instance_uid in match.sop_instance_uids]
         return Job(
             job_id=job_identifier(study.study_instance_uid, model, match.sop_instance_uids),
             study_instance_uid=study.study_instance_uid,
@@ -335,7 +341,7 @@ class Routing:
             route=match.route.name,
             model=model,
             sop_instance_uids=match.sop_instance_uids,
-            destinations=match.route.destinations or self._destinations(study),
+            destinations=match.route.destinations or self._destinations(study, wanted),
             urgent=match.route.urgent,
             doubts=match.doubts,
             triage=self._triage(model, match, instances),

@@ -215,7 +215,12 @@ class Works:
         self.corridor.reporting._maker = maker
 
     def receive(
-        self, uid: str, spoil: Callable[[bytes], bytes] = lambda data: data, **changes: Any
+        self,
+        uid: str,
+        spoil: Callable[[bytes], bytes] = lambda data: data,
+        *,
+        calling_ae: str = "CR1",
+        **changes: Any,
     ) -> None:
         dataset = _radiograph(uid, **changes)
         stored = self.received.store(
@@ -224,7 +229,7 @@ class Works:
                 sop_class_uid=dataset.SOPClassUID,
                 sop_instance_uid=uid,
                 transfer_syntax_uid=ExplicitVRLittleEndian,
-                calling_ae="CR1",
+                calling_ae=calling_ae,
                 called_ae="AINODE",
                 received_at=self.clock(),
             ),

@@ -16,7 +16,7 @@ from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.workflow.analysis.route import NO_VERSION
 from dicom_node.workflow.testing.fakes import FAKE_MODEL, FakeModels
 from sr_templates.impression import stated_impression
-from tests.unit.builders import STUDY
+from tests.unit.builders import EPOCH, STUDY, an_entity
 from tests.unit.workflow.test_pipeline import CHEST, Works
 
 pytestmark = pytest.mark.slow
@@ -83,3 +83,19 @@ def test_one_result_for_two_routes_is_read_by_as_many_people_as_the_stricter_one
     (job,) = works.hotbase.jobs(STUDY)
     item = works.review_queue.item(job["job_id"])
     assert (item.readers, item.reads_first) == (2, True)
+
+
+@pytest.mark.parametrize("order", [("CR1", "CR2"), ("CR2", "CR1"), ("CR1", "UPLOAD")])
+def test_a_study_of_two_senders_has_its_result_where_each_of_them_wants_it(
+    works: Works, order: tuple[str, str]
+) -> None:
+    other = an_entity("CR2", quiet_period=0, destinations=("WARD",))
+    works.ae_titles.put(other, actor="t", at=EPOCH)
+    _route(works, CHEST)
+    for number, title in enumerate(order):
+        works.receive(f"1.2.3.{number}", calling_ae=title)
+    works.analyse()
+    wanted = {"CR1": "PACS", "CR2": "WARD"}
+    assert {each.destination for each in works.waiting()} == {
+        wanted[each] for each in order if each in wanted
+    }
