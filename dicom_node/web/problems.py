@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -125,7 +125,13 @@ def _answer(
 
 def _to_sign_in(request: Request) -> Response:
     if "HX-Request" in request.headers:
-        return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
+        # Where somebody is, who comes back there when they have signed in.
+        try:
+            here = urlsplit(request.headers.get("HX-Current-URL", "")).path
+        except ValueError:  # no browser's
+            here = ""
+        to = f"?to={quote(here)}" if here else ""
+        return Response(status_code=401, headers={"HX-Redirect": f"/sign-in{to}"})
     path = request.url.path if request.method == "GET" else "/"
     return RedirectResponse(f"/sign-in?to={quote(path)}", status_code=303)
 

@@ -139,6 +139,11 @@ def test_programs_are_told_in_their_words(repositories: Repositories, client: Te
     assert (answer.status_code, answer.json()) == (401, {"problem": "sign in first."})
     htmx = client.get("/worklist", headers={"HX-Request": "true"})
     assert (htmx.status_code, htmx.headers["HX-Redirect"]) == (401, "/sign-in")
+    here = {"HX-Request": "true", "HX-Current-URL": "http://node/worklist/items/7?a=1#b"}
+    back = client.post("/worklist/items/7/verdict", headers=here)
+    assert back.headers["HX-Redirect"] == "/sign-in?to=/worklist/items/7", "and back to it"
+    odd = client.get("/worklist", headers={"HX-Request": "true", "HX-Current-URL": "http://["})
+    assert (odd.status_code, odd.headers["HX-Redirect"]) == (401, "/sign-in")
 
 
 def test_an_administrator_alone_reviews_nothing(
