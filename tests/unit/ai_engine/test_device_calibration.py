@@ -57,6 +57,20 @@ def test_a_label_with_enough_cases_gets_its_own_point_and_another_keeps_its_pare
     assert "at least 10 needed" in found["Mass"].reason
 
 
+def test_its_own_point_says_why_and_where_it_is_unsure_and_what_a_score_means() -> None:
+    calibration = made(parent="site-calibration")
+    assert calibration.parent == "site-calibration"
+    found = calibration.labels[0]
+    assert found.reason.startswith("chosen for")
+    assert found.point.uncertain is not None
+    low, high = found.point.uncertain
+    assert low <= found.point.score_threshold <= high
+    assert low < high
+    # Scores are logits doubled and shifted by four below: what looks likely is not.
+    assert found.point.probability_map is not None
+    assert found.point.probability_map.apply(np.array([0.7]))[0] < 0.3
+
+
 def test_cases_of_one_class_leave_the_parents_point_and_no_figures() -> None:
     healthy = replace(cases(200), truth=np.zeros(200, dtype=bool))
     found = calibrate_label(healthy, parent=PARENT, objective=Objective(), minimum=Minimum())
@@ -76,6 +90,7 @@ def test_a_threshold_that_serves_well_is_kept() -> None:
     first = calibrate_label(own, parent=PARENT, objective=Objective(), minimum=Minimum())
     again = calibrate_label(own, parent=first.point, objective=Objective(), minimum=Minimum())
     assert again.point.score_threshold == first.point.score_threshold
+    assert again.reason.startswith("threshold kept")
 
 
 def test_a_target_is_followed_whatever_it_costs_in_f1() -> None:
