@@ -106,6 +106,15 @@ def _study_problems(settings: NodeSettings, repositories: Repositories) -> Itera
             words=f"{_counted(stuck)} not done after the time that it should take{_since(stuck)}",
             advice="dicom-node status says what each waits for",
         )
+    if (undecided := repositories.standing.undecided(utc_now() - limit)).count:
+        yield Problem(
+            kind="undecided studies",
+            severity=Severity.DEGRADED,
+            count=undecided.count,
+            words=f"{_counted(undecided)} of several patients held until a person has decided"
+            f"{_since(undecided)}",
+            advice="dicom-node studies undecided says which",
+        )
     if (failed := repositories.standing.failed()).count:
         yield Problem(
             kind="failed studies",

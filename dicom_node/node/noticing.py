@@ -25,6 +25,7 @@ _FINDINGS_SOUGHT = timedelta(days=3)
 _PAGES = {
     "failed studies": "/studies?shown=failed",
     "stuck studies": "/studies?shown=waiting",
+    "undecided studies": "/studies?shown=undecided",
     "given-up deliveries": "/deliveries",
     "destination down": "/deliveries",
     "model": "/models",

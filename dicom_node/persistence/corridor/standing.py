@@ -38,6 +38,12 @@ class StandingStore:
             STUDIES.c.interruption.is_(None),
         )
 
+    def undecided(self, before: datetime) -> Still:
+        """Return the studies of several patients that wait for a person since a moment."""
+        return self._still(
+            STUDIES.c.state == StudyState.UNDECIDED, STUDIES.c.last_received_at < before
+        )
+
     def failed(self) -> Still:
         """Return the studies whose analysis failed."""
         return self._still(STUDIES.c.state == StudyState.FAILED)

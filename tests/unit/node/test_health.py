@@ -228,6 +228,18 @@ def test_failed_stuck_and_given_up_degrade_the_health_and_say_what_to_do(
     assert kinds[0] == "failed studies"
 
 
+def test_a_study_of_several_patients_on_which_nobody_decides_degrades_the_health(
+    settings: NodeSettings, repositories: Repositories
+) -> None:
+    repositories.index.record([an_instance("1.1")])
+    study = repositories.index.claim(STUDY, by="w", at=EPOCH)
+    assert study is not None
+    repositories.index.finish(study, StudyState.UNDECIDED, "two patients")
+    (found,) = standing_problems(settings, repositories)
+    assert (found.kind, found.count) == ("undecided studies", 1)
+    assert "dicom-node studies undecided" in str(found)
+
+
 def test_a_database_that_is_away_is_a_failing_node(
     settings: NodeSettings, repositories: Repositories
 ) -> None:
