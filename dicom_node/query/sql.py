@@ -64,10 +64,10 @@ def mentioned(key: Key, text: sa.ColumnElement[Any], dialect: str) -> Condition:
 
     It narrows and does not decide: the text may hold the same characters elsewhere.
     """
-    if key.empty:
-        first = _first_value(text, f"{key.tag:08X}", dialect)
-        return sa.or_(first.is_(None), first == "")
     named = stands_in(text, f'"{key.tag:08X}"', dialect)
+    if key.empty:  # what is not named has no value, which is told without reading the JSON
+        first = _first_value(text, f"{key.tag:08X}", dialect)
+        return sa.or_(~named, first.is_(None), first == "")
     if key.vr in {"DA", "TM"} | _WHOLE_NUMBERS:
         return sa.and_(named, _first_says(key, text, dialect))
     pieces = [_longest_piece(value) for value in key.values if key.vr in _VERBATIM]
