@@ -200,10 +200,16 @@ def table() -> str:
         card = registry.active(versions, shown.model)
         lines += [
             f"| `{card.name}` {card.version} | {shown.words} | {found.images} | "
-            f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f}) | {shown.paper} |"
+            f"{_with_interval(found, shown)} | {shown.paper} |"
             for found in _found(card, shown)
         ]
     return "\n".join(lines) + "\n"
+
+
+def _with_interval(found: Metric, shown: Shown) -> str:
+    """A figure and its interval, with a sign where it is a difference."""
+    form = "+.3f" if "above " in shown.group else ".3f"
+    return f"{found.value:{form}} ({found.low:{form}} to {found.high:{form}})"
 
 
 def _found(card: ModelCard, shown: Shown) -> Iterator[Metric]:

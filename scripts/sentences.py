@@ -17,6 +17,7 @@ Found = tuple[int, str | None, Message, Sequence[str]]
 _WORDS = re.compile(r"[A-Za-z}][a-z}]*[,;:.]? \(?[A-Za-z{]")
 _WORD = re.compile(r"[A-Z][a-z]+(-[a-z]+)?")
 _COUNTED = re.compile(r"\{count\} [a-z]+")
+_ONE = re.compile(r"(?<!\S)1 [a-z]")
 _LOUD = re.compile(r"[A-Z]{3,} [A-Z -]+ [A-Z ]+")
 # What a sentence never holds, and patterns, addresses, options, mark-up, Unicode's categories do.
 _TECHNICAL = re.compile(r"[\\^$<>\[\]|]|--|://|\w/\w+/|^[a-z_]+=|\{\w+\}-\{\w+\}-|^C[cfnos]$")
@@ -135,9 +136,12 @@ class _Finder(ast.NodeVisitor):
         self.generic_visit(node)
 
     def visit_IfExp(self, node: ast.IfExp) -> None:
-        """``"1 image" if count == 1 else f"{count} images"`` is one message with its plural."""
+        """``"1 image" if count == 1 else f"{count} images"`` is one message with its plural.
+
+        So is a whole sentence in which a number is 1, or another.
+        """
         one, many = _words_of(node.body), _words_of(node.orelse)
-        if one.startswith("1 ") and "{" in many and isinstance(node.test, ast.Compare):
+        if _ONE.search(one) and "{" in many and isinstance(node.test, ast.Compare):
             self.found.append((node.lineno, (one, many)))
             return
         self.generic_visit(node)

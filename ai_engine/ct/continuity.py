@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from ai_engine.ct.geometry import MINIMUM_SLICES
+from ai_engine.ct.geometry import MINIMUM_SLICES, in_words
 from ai_engine.ct.morphology import Mask, fill_planes
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.volume import CtVolume, Hounsfield
@@ -87,7 +87,7 @@ def with_body(volume: CtVolume) -> range:
         detail = f"no image in {_named(blank)}, counted from the head; send the whole series"
         raise CtRefusedError(CtRefusalReason.MISSING_SLICES, detail)
     if len(body) < min(MINIMUM_SLICES, len(sections)):
-        detail = f"{len(body)} slices hold an image, at least {MINIMUM_SLICES} are needed"
+        detail = f"{in_words(len(body))} with an image, at least {MINIMUM_SLICES} are needed"
         raise CtRefusedError(CtRefusalReason.TOO_FEW_SLICES, detail)
     return body
 

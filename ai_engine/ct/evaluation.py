@@ -54,7 +54,8 @@ class MosMedReport:
     def shown(self) -> tuple[Table | str, ...]:
         """Tables and sentences for a terminal."""
         refused = sum(bool(each.refusal) for each in self.studies)
-        told = (f"{refused} studies were not measured; report.json says why.",) if refused else ()
+        words = f"Not measured, as report.json says: {refused} of {len(self.studies)} studies."
+        told = (words,) if refused else ()
         return (_figures_table(self), _grades_table(self.studies), *told)
 
 

@@ -71,7 +71,7 @@ def stack_slices(slices: Sequence[Slice]) -> Stack:
         If they aren't one evenly spaced axial stack without tilt, gaps or duplicates.
     """
     if len(slices) < MINIMUM_SLICES:
-        detail = f"{len(slices)} slices, at least {MINIMUM_SLICES} are needed"
+        detail = f"{in_words(len(slices))}, at least {MINIMUM_SLICES} are needed"
         raise CtRefusedError(CtRefusalReason.TOO_FEW_SLICES, detail)
     _require_alike(slices)
     normal = _axial_normal(slices[0])
@@ -170,16 +170,22 @@ def _even_step(steps: Floats, rounding: float) -> float:
     return step
 
 
+def in_words(count: int) -> str:
+    """So many slices."""
+    return "1 slice" if count == 1 else f"{count} slices"
+
+
 def _gaps_in_words(gaps: npt.NDArray[np.intp], steps: Floats, middle: float) -> str:
     """Where slices are missing, counted from the head, and about how many."""
+    first = gaps[:MOST_NAMED]
+    missing = (max(1, round(float(steps[gap]) / middle) - 1) for gap in first)
     named = [
-        f"about {max(1, round(float(steps[gap]) / middle) - 1)} after slice {gap + 1}"
-        for gap in gaps[:MOST_NAMED]
+        f"about {count} after slice {number}"
+        for count, number in zip(missing, first + 1, strict=True)
     ]
-    words = ", ".join(named)
-    if len(gaps) > MOST_NAMED:
-        words = f"{words} and in {len(gaps) - MOST_NAMED} more places"
-    return f"{words}, counted from the head; send the whole series"
+    if (rest := len(gaps) - MOST_NAMED) > 0:
+        named.append("and in 1 more place" if rest == 1 else f"and in {rest} more places")
+    return f"{', '.join(named)} (counted from the head); send the whole series"
 
 
 def _require_no_tilt(slices: Sequence[Slice], positions: Floats, normal: Floats) -> None:

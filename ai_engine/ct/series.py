@@ -61,7 +61,10 @@ class CtSeries:
     @property
     def words(self) -> str:
         """What it is: number of slices, distance, direction, kernel."""
-        slices = f"{self.count} axial slices" if self.is_axial else f"{self.count} not axial slices"
+        count = self.count
+        slices = "1 axial slice" if count == 1 else f"{count} axial slices"
+        if not self.is_axial:
+            slices = "1 not axial slice" if count == 1 else f"{count} not axial slices"
         words = f"{slices} {self.step:g} mm apart" if self.step else slices
         return f"{words}, {self.kernel.words}"
 

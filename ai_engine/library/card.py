@@ -104,8 +104,9 @@ class ModelCard:
     place of grey values (`ai_engine.preprocessing.harmonization`), with ``ranks_beside`` in a
     second channel; ``layout`` is that of the data set that it was trained on, where its tables
     don't tell; ``channels`` follow the radiograph in this order.
-    ``figures_of`` is the digest of the weights that the metrics were measured on: a card whose
-    weights are others is damaged; empty where nobody noted it.
+    ``figures_of`` is the digest of the weights that the metrics speak of, measured on them or, in
+    the split ``cross-validation``, on networks of the same recipe: a card whose weights are others
+    is damaged; empty where nobody noted it.
     ``kind`` is one of `ai_engine.library.kinds`.
 
     ``guard`` names the model that decides which images this one may see, `UNGUARDED` none, and

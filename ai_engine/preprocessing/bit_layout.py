@@ -120,7 +120,7 @@ def _placed_elsewhere(words: Words, layout: BitLayout, used: int, shift: int) ->
         layout.is_signed is True and _is_sign_extended(words, layout.stored)
     )
     if low and not right:
-        correction = f"{stated}: the values were shifted right by {shift} bits."
+        correction = f"{stated}: the values were shifted right by {_bits(shift)}."
         return _Reading(
             bits=layout.stored, is_signed=bool(layout.is_signed), correction=correction, shift=shift
         ).of(words)
@@ -215,7 +215,7 @@ def _wider(words: Words, stated: _Reading, used: int) -> list[_Reading]:
     if used & ((1 << spare) - 1) == 0:
         correction = (
             f"High Bit is {bits - 1}, but the values are left-aligned and were shifted right by "
-            f"{spare} bits."
+            f"{_bits(spare)}."
         )
         readings.append(
             _Reading(bits=bits, is_signed=stated.is_signed, correction=correction, shift=spare)
@@ -228,6 +228,10 @@ def _wider(words: Words, stated: _Reading, used: int) -> list[_Reading]:
     if words.dtype.itemsize == _WORD and int(words.byteswap().max()) >> bits == 0:
         readings.append(replace(stated, is_swapped=True, correction=SWAPPED))
     return readings
+
+
+def _bits(count: int) -> str:
+    return "1 bit" if count == 1 else f"{count} bits"
 
 
 def _is_sign_extended(words: Words, bits: int) -> bool:

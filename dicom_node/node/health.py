@@ -154,7 +154,9 @@ def _commitment_problems(repositories: Repositories) -> Iterator[Problem]:
             about=requestor,
             count=count,
             severity=Severity.DEGRADED,
-            words=f"{requestor} could not be told the results of {count} storage commitments",
+            words=f"{requestor} could not be told the result of 1 storage commitment"
+            if count == 1
+            else f"{requestor} could not be told the results of {count} storage commitments",
             advice=f"dicom-node ae set {requestor} --host HOST --port PORT says where it listens; "
             "let it ask again",
         )
@@ -217,7 +219,9 @@ def running_problems(parts: RunningParts) -> Iterator[Problem]:
         yield Problem(
             kind="workers",
             severity=Severity.DEGRADED,
-            words=f"{down} worker processes are not running",
+            words="1 worker process is not running"
+            if down == 1
+            else f"{down} worker processes are not running",
             advice="they are started again by themselves; the log says why they ended, and "
             "workers.memory_bytes may be too little",
         )
@@ -226,7 +230,9 @@ def running_problems(parts: RunningParts) -> Iterator[Problem]:
         yield Problem(
             kind="outage",
             severity=Severity.DEGRADED,
-            words=f"{count} steps wait since {seconds:.0f} s for the end of an outage ({why})",
+            words=f"1 step waits since {seconds:.0f} s for the end of an outage ({why})"
+            if count == 1
+            else f"{count} steps wait since {seconds:.0f} s for the end of an outage ({why})",
             advice="start the database or the service, or make room on the disk: they go on by "
             "themselves",
         )

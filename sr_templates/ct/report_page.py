@@ -120,8 +120,12 @@ def _words(page: CtPage) -> Iterator[str]:
     yield page.prediction.choice
     sentences = page.analysis.explanation
     yield " ".join(sentences[:MOST_SENTENCES])
-    if len(sentences) > MOST_SENTENCES:
-        yield f"{len(sentences) - MOST_SENTENCES} more sentences are in the structured report."
+    if (rest := len(sentences) - MOST_SENTENCES) > 0:
+        yield (
+            "1 more sentence is in the structured report."
+            if rest == 1
+            else f"{rest} more sentences are in the structured report."
+        )
     said = page.analysis.doubts
     cautions = (caution for caution in page.analysis.cautions if caution not in said)
     yield from (f"Caution: {caution.value}" for caution in cautions)

@@ -154,7 +154,9 @@ class Language:
         assert self.catalogue is not None  # noqa: S101 - asked for other languages alone
         forms = self.catalogue.messages.get(words)
         if forms is None:
-            return None
+            other = words[:1].swapcase() + words[1:]
+            # A message as it stands is meant before any with values: slices are missing.
+            return self.message(words) if other in self.catalogue.messages else None
         return PLACEHOLDER.sub("1", forms[self.catalogue.form_of(1)]) if forms[1:] else forms[0]
 
     def _known(self, words: str, depth: int) -> str | None:
@@ -183,12 +185,14 @@ class Language:
         assert self.catalogue is not None  # noqa: S101 - as above
         one = self.catalogue.plurals.get(message)
         forms = self.catalogue.messages[one or message]
-        form = forms[0]
-        if one is not None:
+        form, counted = forms[0], ""
+        if forms[1:]:
+            # What a singular says without a placeholder is 1.
+            counted = "" if one else "1"
             count = next((int(each) for each in values.values() if each.isdecimal()), 0)
-            form = forms[min(self.catalogue.form_of(count), len(forms) - 1)]
+            form = forms[min(self.catalogue.form_of(1 if counted else count), len(forms) - 1)]
         said = {name: self._value(name, each, depth) for name, each in values.items()}
-        filled = PLACEHOLDER.sub(lambda found: said.get(found[1], found[0]), form)
+        filled = PLACEHOLDER.sub(lambda found: said.get(found[1], counted or found[0]), form)
         # What stands at the beginning here may have stood at the end there.
         is_begun = message[:1].isupper() and form.startswith("{")
         return filled[:1].upper() + filled[1:] if is_begun else filled

@@ -45,7 +45,7 @@ def objects_table(verdicts: Sequence[ObjectVerdict]) -> Table:
     """The verdicts as a table for a terminal."""
     passed = sum(one.passes for one in verdicts)
     table = Table("object", "passes", "frontal chest", "what the guard says")
-    table.title = f"{passed} of {len(verdicts)} objects pass the guard"
+    table.title = f"objects that pass the guard: {passed} of {len(verdicts)}"
     for one in verdicts:
         probability = "" if one.probability is None else f"{one.probability:.3f}"
         table.add_row(one.file, "yes" if one.passes else "no", probability, one.words)

@@ -237,12 +237,16 @@ def _interrupted(job: Job) -> Iterator[Remark]:
 def _fetched(job: Job, instances: Sequence[ReceivedInstance], archive: str) -> Iterator[Remark]:
     """Where the node fetched what a transfer lacked, the images are of two origins."""
     fetched = [each for each in instances if each.calling_ae.strip() == archive]
-    if archive and 0 < len(fetched) < len(instances):
+    count, of = len(fetched), len(instances)
+    if archive and 0 < count < of:
         yield Remark(
             kind=RemarkKind.IMAGES_FETCHED,
             sop_instance_uid=job.sop_instance_uids[0],
-            detail=f"{len(fetched)} of {len(instances)} images were missing in the transfer and "
-            f"were fetched from the archive {archive}.",
+            detail=f"1 of {of} images was missing in the transfer and was fetched from the archive "
+            f"{archive}."
+            if count == 1
+            else f"{count} of {of} images were missing in the transfer and were fetched from the "
+            f"archive {archive}.",
         )
 
 

@@ -265,7 +265,8 @@ def _is_open(delivery: Delivery) -> bool:
 def _failure_words(lost: Sequence[_Sent], reasons: Mapping[str, int]) -> str:
     uids = [each.reference.sop_instance_uid for each in lost]
     said = "; ".join(f"{uid}: {reason_words(reasons[uid])}" for uid in uids[:_NAMED])
-    return f"no commitment to {len(uids)} objects: {said}"
+    objects = "1 object" if len(uids) == 1 else f"{len(uids)} objects"
+    return f"no commitment to {objects}: {said}"
 
 
 def _named(lost: Sequence[_Sent]) -> str:

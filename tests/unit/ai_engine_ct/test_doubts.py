@@ -111,7 +111,7 @@ def test_too_few_slices_with_an_image_are_refused() -> None:
     """They are as many as are too few where the others were not sent."""
     values = phantom().hounsfield.copy()
     values[:25] = values[40:] = -1024
-    with pytest.raises(CtRefusedError, match="15 slices hold an image") as caught:
+    with pytest.raises(CtRefusedError, match="15 slices with an image") as caught:
         analyse_volume(dataclasses.replace(phantom(), hounsfield=values))
     assert caught.value.reason is CtRefusalReason.TOO_FEW_SLICES
 

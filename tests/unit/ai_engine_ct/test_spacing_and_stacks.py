@@ -57,6 +57,29 @@ def test_gaps_are_named_by_place_and_size() -> None:
     assert caught.value.detail.startswith("about 3 after slice 40, about 1 after slice 67")
 
 
+@pytest.mark.parametrize(("count", "words"), [(1, "1 slice"), (19, "19 slices")])
+def test_too_few_slices_are_counted_in_plain_words(count: int, words: str) -> None:
+    with pytest.raises(CtRefusedError) as caught:
+        read_volume(written_to(2, 1.25, count))
+    assert caught.value.detail == f"{words}, at least 20 are needed"
+
+
+@pytest.mark.parametrize(
+    ("gaps", "words"), [(4, "and in 1 more place"), (5, "and in 2 more places")]
+)
+def test_gaps_that_are_not_named_are_counted(gaps: int, words: str) -> None:
+    left_out = {10 * gap for gap in range(1, gaps + 1)}
+    slices = written_to(2, 1.25, 200)
+    with pytest.raises(CtRefusedError) as caught:
+        read_volume([one for index, one in enumerate(slices) if index not in left_out])
+    assert f", {words} (counted from the head)" in caught.value.detail
+
+
+def test_a_series_of_one_slice_is_said_so() -> None:
+    (series,), _ = list_series(written_to(2, 1.25, 1))
+    assert series.words.startswith("1 axial slice,")
+
+
 @pytest.mark.parametrize(
     ("keyword", "value"),
     [("ImageOrientationPatient", [0, 1, 0, -1, 0, 0]), ("PatientPosition", "HFDL")],

@@ -275,7 +275,7 @@ def test_a_running_node_tells_of_receivers_models_place_and_outages() -> None:
             "nodules": "service nodules at http://triton:8000: cannot be reached"
         },
         workers_down=lambda: 1,
-        lasting_outage=lambda: (3, 60.0, "OperationalError"),
+        lasting_outage=lambda: (1, 60.0, "OperationalError"),
     )
     found = list(running_problems(ill))
     assert [each.kind for each in found] == [
@@ -289,6 +289,8 @@ def test_a_running_node_tells_of_receivers_models_place_and_outages() -> None:
     assert all(each.advice for each in found)
     assert "chest is not loaded: weights are missing" in str(found[2])
     assert "nodules cannot be asked: service nodules at http://triton:8000" in str(found[3])
+    assert found[4].words == "1 worker process is not running"
+    assert found[5].words.startswith("1 step waits since 60 s")
 
 
 def test_a_result_that_nobody_could_be_told_degrades_the_health(
@@ -303,6 +305,7 @@ def test_a_result_that_nobody_could_be_told_degrades_the_health(
     requests.give_up("1.2.3", "it does not listen", at=EPOCH)
     (problem,) = standing_problems(settings, repositories)
     assert (problem.kind, problem.about) == ("untold commitments", "CT1")
+    assert problem.words == "CT1 could not be told the result of 1 storage commitment"
     assert "dicom-node ae set CT1" in problem.advice
     requests.collect(EPOCH + timedelta(days=30))
     assert list(standing_problems(settings, repositories)) == []

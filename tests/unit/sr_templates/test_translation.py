@@ -1,10 +1,12 @@
 """A finished report in every language: other words, the same codes, and nothing that is wrong."""
 
 import re
+from enum import StrEnum
 
 import pytest
 from pydicom import Dataset
 
+from ai_engine.ct.refusal import CtRefusalReason
 from ai_engine.prediction import Refusal, RefusalReason, Remark, RemarkKind
 from sr_templates import codes
 from sr_templates.key_object_selection import build_rejection
@@ -94,6 +96,16 @@ def test_what_a_refusal_is_in_detail_is_said_too(
 
 
 @pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize("reason", [*RefusalReason, *CtRefusalReason])
+def test_a_reason_is_no_sentence_with_values(code: LanguageCode, reason: StrEnum) -> None:
+    """ "slices are missing" was taken for a list of slices, and said half in English."""
+    language = result_language(code.value)
+    known = language.message(reason.value)
+    assert known != reason.value
+    assert language.said(reason.value) == known
+
+
+@pytest.mark.parametrize("code", OTHERS)
 def test_an_uncertain_result_is_said_to_be_so(code: LanguageCode) -> None:
     words = "Pneumonia: between 0.40 and 0.60 the result is uncertain, and this one is 0.50."
     assert "uncertain" not in result_language(code.value).said(words)
@@ -103,7 +115,27 @@ def test_an_uncertain_result_is_said_to_be_so(code: LanguageCode) -> None:
     ("words", "said"),
     [
         ("Inhomogeneity: Right lung 5.9 %", "Неоднородность: Правое лёгкое 5,9 %"),
-        ("60 axial slices 4 mm apart", "аксиальных срезов: 60 через 4 мм"),
+        ("60 axial slices 4 mm apart", "60 аксиальных срезов через 4 мм"),
+        ("22 axial slices 4 mm apart", "22 аксиальных среза через 4 мм"),
+        ("1 slice, at least 20 are needed", "1 срез, нужно не менее 20"),
+        (
+            "3 slices with an image, at least 20 are needed",
+            "3 среза с изображением, нужно не менее 20",
+        ),
+        (
+            "5 more sentences are in the structured report.",
+            "В структурированном протоколе ещё 5 предложений.",
+        ),
+        (
+            "1 of 60 images was missing in the transfer and was fetched from the archive PACS.",
+            "При передаче не хватило 1 из 60 изображений, оно получено из архива PACS.",
+        ),
+        (
+            "about 2 after slice 5, about 1 after slice 9, and in 1 more place (counted from the "
+            "head); send the whole series",
+            "около 2 после среза 5, около 1 после среза 9, и ещё в 1 месте (счёт от головы); "
+            "отправьте серию целиком",
+        ),
         ("Probability > 99 %", "Вероятность > 99 %"),
         ("5.9 %", "5,9 %"),
         (

@@ -172,7 +172,7 @@ def test_images_that_were_fetched_from_an_archive_are_told_of() -> None:
     nothing, job = Prediction(model=FAKE_MODEL, images=()), job_without_doubts()
     (remark,) = with_remarks(nothing, job, (sent, fetched), archive="PACS").remarks
     assert remark.kind is RemarkKind.IMAGES_FETCHED
-    assert remark.detail.startswith("1 of 2 images were missing in the transfer")
+    assert remark.detail.startswith("1 of 2 images was missing in the transfer")
     for instances, archive in (((sent, fetched), ""), ((fetched, fetched), "PACS")):
         assert with_remarks(nothing, job, instances, archive=archive).remarks == ()
 

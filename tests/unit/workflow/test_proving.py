@@ -105,7 +105,7 @@ def test_what_it_does_not_commit_to_is_sent_again_and_only_that(ward: Ward) -> N
     ward.courier.round()
     assert (ward.state(delivery), ward.standing(delivery)) == (RETRYING, "not committed")
     error = ward.deliveries.get(delivery.delivery_id).last_error
-    assert error == ("no commitment to 1 objects: 2.97.2: no such object instance (0x0112)")
+    assert error == ("no commitment to 1 object: 2.97.2: no such object instance (0x0112)")
     ward.pass_time(60)
     ward.courier.round()
     assert ward.sent() == ["a1", "a2", "a2"]
