@@ -112,6 +112,7 @@ def find_cautions(
     airless = np.count_nonzero(lungs.cavity.right | lungs.cavity.left)
     airless_ml = float(airless) * lungs.grid.voxel_ml
     mean, clearest = both.mean_hounsfield or 0.0, both.percentile_15 or 0.0
+    one_sided = any((one.mean_hounsfield or 0.0) <= INFLATED for one in measurements[:2])
     applies = {
         Caution.CUT_OFF: _is_cut_off(lungs),
         Caution.CONTRAST: volume.contrast,
@@ -120,7 +121,8 @@ def find_cautions(
         Caution.HEART_RIGHT: has_heart_on_the_right(lungs),
         Caution.THICK: volume.geometry.spacing[0] > THICKEST,
         Caution.NOISY: tissue_noise(lungs.grid) > NOISE,
-        Caution.NOT_INFLATED: mean > INFLATED,
+        Caution.NOT_INFLATED: mean > INFLATED and not one_sided,
+        Caution.ONE_SIDED: mean > INFLATED and one_sided,
         Caution.DIFFUSE: usual_density(lungs) > USUAL or clearest > CLEAR,
         Caution.PNEUMOTHORAX: lungs.gas.in_chest_ml >= GAS_ML,
         Caution.CAVITY: bool(lungs.gas.cavities.any()),

@@ -89,6 +89,10 @@ class Caution(StrEnum):
         "Mean lung attenuation is high: little inspiration or widespread disease; "
         "the percentages may be too high."
     )
+    ONE_SIDED = (
+        "One lung holds much less air than the other: disease, collapse, fluid, or a lung that was "
+        "removed; how much of its side is lung is not known."
+    )
     DIFFUSE = (
         "Both lungs are dense all over: diffuse disease or little inspiration, which density alone "
         "does not tell apart; dense areas cannot be told from the lung around them."

@@ -75,6 +75,7 @@ CAUTIONS = MappingProxyType(
         Caution.NOT_INFLATED: Code(
             "C-NOT-INFLATED", PRIVATE_SCHEME, "Little inspiration or widespread disease"
         ),
+        Caution.ONE_SIDED: Code("C-ONE-SIDED", PRIVATE_SCHEME, "Much less air in one lung"),
         Caution.DIFFUSE: Code("C-DIFFUSE", PRIVATE_SCHEME, "Diffuse disease or little inspiration"),
         Caution.PNEUMOTHORAX: Code("C-GAS", PRIVATE_SCHEME, "Pneumothorax or large bulla"),
         Caution.CAVITY: Code("C-CAVITY", PRIVATE_SCHEME, "Cavity or bulla in a lung"),
