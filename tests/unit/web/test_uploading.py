@@ -96,7 +96,7 @@ def test_what_is_under_way_or_not_known_yet_is_asked_for_again(stores: Repositor
 def test_why_there_is_no_result_is_said(stores: Repositories) -> None:
     seen = seen_by(stores, "rita", UNROUTED, FAILED)
     assert "Not analysed" in seen
-    assert "Chest-radiograph: body part HAND." in seen
+    assert "chest-radiograph: body part HAND." in seen
     assert "The analysis failed" in seen
 
 
