@@ -1,5 +1,6 @@
 """What a request gets that cannot be answered: a page for people, JSON for programs."""
 
+import json
 from collections.abc import Mapping
 from http import HTTPStatus
 from urllib.parse import quote, urlsplit
@@ -24,6 +25,7 @@ from dicom_node.web.frame import Frame
 from dicom_node.web.languages import language_of
 from dicom_node.web.records import address, now, record
 from dicom_node.web.sessions import NotAllowedError, NotSignedInError, StaleFormError, signed_in
+from sr_templates.language.language import Language
 
 _RETRY_SECONDS = "30"
 # The first class that an error is of decides.
@@ -106,21 +108,27 @@ def _answer(
     except NodeError:
         user = None
     if "HX-Request" in request.headers:
-        # The page stays as it is; what went wrong appears above it.
-        said = sentence(words, language_of(request, user))
-        return HTMLResponse(
-            f'<p class="notice notice-problem" role="alert">{escape(said)}</p>',
-            status_code=status,
-            headers={
-                "HX-Retarget": "#notices",
-                "HX-Reswap": "innerHTML",
-                "HX-Trigger": "refused",  # the queue behind it looks again
-            },
-        )
+        return _notice(status, words, fields or {}, language_of(request, user))
     if _is_program(request):
         body = {"problem": words} | ({"fields": dict(fields)} if fields else {})
         return JSONResponse(body, status_code=status)
     return frame.page(request, user, "problem.html", status=status, code=status, words=words)
+
+
+def _notice(status: int, words: str, fields: Mapping[str, str], language: Language) -> Response:
+    """Leave the page as it is: what went wrong appears above it, and beside each field."""
+    beside = {name: sentence(each, language) for name, each in fields.items()}
+    said = " ".join(dict.fromkeys(beside.values())) or sentence(words, language)
+    return HTMLResponse(
+        f'<p class="notice notice-problem" role="alert">{escape(said)}</p>',
+        status_code=status,
+        headers={
+            "HX-Retarget": "#notices",
+            "HX-Reswap": "innerHTML",
+            # The queue behind it looks again. A header is ASCII, as JSON is written here.
+            "HX-Trigger": json.dumps({"refused": {"fields": beside}}),
+        },
+    )
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -16,7 +16,7 @@ from dicom_node.web.review.queue import PATH, following, last_queue
 from dicom_node.web.review.reading_first import first_reading
 from dicom_node.web.review.searching import PatientSearches
 from dicom_node.web.review.study import ITEM, StudyView
-from dicom_node.web.review.verdict_form import LONGEST_COMMENT, verdict
+from dicom_node.web.review.verdict_form import require_short_comments, verdict
 from dicom_node.web.sessions import Reviewing, tell
 
 
@@ -60,9 +60,10 @@ def add_routes(
     @router.post(ITEM + "/first")
     def read_first(request: Request, item_id: str, user: Reviewing, form: Form) -> Response:
         present = frozenset(str(each) for each in form.getlist("present"))
-        comment = one_line(str(form.get("comment", "")))[:LONGEST_COMMENT]
+        comment = str(form.get("comment", ""))
+        require_short_comments({"comment": comment})
         details = review_queue.open(item_id, reviewer(user))
-        review_queue.say_first(first_reading(details, user.name, present, comment))
+        review_queue.say_first(first_reading(details, user.name, present, one_line(comment)))
         return view.panel(request, user, item_id)
 
     @router.post(ITEM + "/verdict")

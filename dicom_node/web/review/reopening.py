@@ -8,7 +8,9 @@ from dicom_node.audit import events
 from dicom_node.audit.events import StudyPart
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.review.review import ReviewItem
+from dicom_node.domain.review.words import one_line
 from dicom_node.domain.user import User
+from dicom_node.errors import InvalidFieldsError
 from dicom_node.web.records import address, now, record
 from dicom_node.web.review.deciding import go
 from dicom_node.web.review.people import reviewer
@@ -26,8 +28,11 @@ def add_routes(router: APIRouter, review_queue: ReviewQueue, view: StudyView) ->
         request: Request,
         item_id: str,
         user: Reviewing,
-        reason: Annotated[str, Form(max_length=LONGEST_COMMENT)] = "",
+        reason: Annotated[str, Form()] = "",
     ) -> Response:
+        if len(one_line(reason)) > LONGEST_COMMENT:
+            words = f"a reason has at most {LONGEST_COMMENT} characters"
+            raise InvalidFieldsError("this reason", {"reason": words})
         taken_back(request, review_queue, item_id, reason, user=user, actor=user.name)
         if "HX-Request" in request.headers:
             return view.panel(request, user, item_id)

@@ -22,6 +22,7 @@ from dicom_node.domain.review.review import (
 )
 from dicom_node.domain.review.verdicts import as_judged
 from dicom_node.domain.review.words import one_line
+from dicom_node.errors import InvalidFieldsError
 from dicom_node.web.review.ct_form import ct_verdict
 
 _SAY_FIRST = "say first whether you agree (A), correct, or reject the result"
@@ -38,9 +39,12 @@ def verdict(form: Mapping[str, str], details: ReviewDetails, reviewer: Reviewer)
     ------
     UnusableVerdictError
         When the form says nothing, or something that cannot be read; the message is for people.
+    InvalidFieldsError
+        When comments are too long, field by field: nothing of them is cut off.
     """
+    require_short_comments(form)
     overall = form.get("overall", "")
-    comment = _comment(form.get("comment", ""))
+    comment = one_line(form.get("comment", ""))
     item_id = details.item.item_id
     if overall == "reject":
         return Verdict(item_id=item_id, reviewer=reviewer, rejected=True, comment=comment)
@@ -56,6 +60,23 @@ def verdict(form: Mapping[str, str], details: ReviewDetails, reviewer: Reviewer)
     raise UnusableVerdictError(_SAY_FIRST)
 
 
+def require_short_comments(form: Mapping[str, str]) -> None:
+    """Refuse comments that are longer than what is kept of one, each beside its field.
+
+    Raises
+    ------
+    InvalidFieldsError
+        Says of each too long one what to change.
+    """
+    wrong = {
+        name: f"a comment has at most {LONGEST_COMMENT} characters"
+        for name, value in form.items()
+        if name.partition(".")[0] == "comment" and len(one_line(value)) > LONGEST_COMMENT
+    }
+    if wrong:
+        raise InvalidFieldsError("this verdict", wrong)
+
+
 def _of_ct(
     form: Mapping[str, str], overall: str, ct: CtUnderReview, item_id: str, reviewer: Reviewer
 ) -> Verdict:
@@ -63,9 +84,9 @@ def _of_ct(
         raise UnusableVerdictError(_SAY_FIRST)
     said = confirmed(ct)
     if overall == "correct":
-        rows = [{**row, "comment": _comment(row.get("comment", ""))} for row in _said(form)]
+        rows = [{**row, "comment": one_line(row.get("comment", ""))} for row in _said(form)]
         said = ct_verdict(rows)
-    comment = _comment(form.get("comment", ""))
+    comment = one_line(form.get("comment", ""))
     return Verdict(item_id=item_id, reviewer=reviewer, ct=said, comment=comment)
 
 
@@ -112,7 +133,7 @@ def _finding(said: Mapping[str, str]) -> FindingVerdict:
         changed_to=said.get("changed_to", "") if judgement == Judgement.CHANGED else "",
         laterality=Laterality(side) if side else None,
         box=_box(said.get("box", "")),
-        comment=_comment(said.get("comment", "")),
+        comment=one_line(said.get("comment", "")),
     )
 
 
@@ -127,13 +148,6 @@ def _box(text: str) -> Region | None:
     if not (left < right and top < bottom and all(map(isfinite, (left, top, right, bottom)))):
         raise UnusableVerdictError("a box needs some width and height: draw it again")
     return Region(left=left, top=top, right=right, bottom=bottom)
-
-
-def _comment(text: str) -> str:
-    text = one_line(text)
-    if len(text) > LONGEST_COMMENT:
-        raise UnusableVerdictError(f"a comment has at most {LONGEST_COMMENT} characters")
-    return text
 
 
 def _row_number(row: str) -> int:

@@ -196,6 +196,72 @@ def test_a_missed_finding_is_added_with_a_box_where_it_was_drawn(
     }
 
 
+def test_what_was_said_survives_a_session_that_ends_meanwhile(
+    visit: Visit, room: ReadingRoom, shot: Shot
+) -> None:
+    item = room.items[0]
+    page = visit("ada")
+    page.keyboard.press("Enter")
+    wait_for_images(page, item)
+    for key in ("1", "y", "2", "n", "d"):
+        page.keyboard.press(key)
+    added = page.locator(".finding.added")
+    added.locator("select[name^=label]").select_option("nodule")
+    added.get_by_role("button", name="Draw").click()
+    drag(page, (0.55, 0.35), (0.65, 0.5))
+    expect(page.locator(".finding.added.has-box")).to_be_visible()
+    page.get_by_label("Comment on the whole").fill("as in March")
+    page.context.clear_cookies()
+    page.locator("#sign").click()
+    page.wait_for_url("**/sign-in?to=*")
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    wait_for_images(page, item)
+    expect(page.locator("#said-before")).to_be_visible()
+    expect(page.get_by_label("Comment on the whole")).to_have_value("as in March")
+    expect(page.locator(".finding.added.has-box")).to_be_visible()
+    shot(page, "said-before")
+    page.locator("#sign").click()
+    wait_for_images(page, room.items[2])
+    expect(page.locator("#said-before")).to_be_hidden()
+    (verdict,) = room.review_queue.readings(item)
+    said = {each.label: each for each in verdict.findings}
+    assert verdict.comment == "as in March"
+    assert {label: each.judgement for label, each in said.items()} == {
+        "opacity": Judgement.CONFIRMED,
+        "cardiomegaly": Judgement.REJECTED,
+        "nodule": Judgement.ADDED,
+    }
+    assert said["nodule"].box is not None
+    assert page.evaluate("Object.keys(sessionStorage).filter((key) => key.includes('draft'))") == []
+
+
+def test_a_comment_that_is_too_long_is_refused_beside_its_field_and_kept(
+    visit: Visit, room: ReadingRoom, shot: Shot
+) -> None:
+    item = room.items[0]
+    page = visit("ada")
+    page.keyboard.press("Enter")
+    wait_for_images(page, item)
+    page.keyboard.press("a")
+    comment = page.get_by_label("Comment on the whole")
+    comment.fill("x" * 1100)
+    page.locator("#sign").click()
+    beside = page.locator(".comment .wrong")
+    expect(beside).to_have_text("A comment has at most 1024 characters.")
+    expect(comment).to_have_value("x" * 1100)
+    expect(comment).to_have_attribute("aria-invalid", "true")
+    shot(page, "too-long")
+    assert room.review_queue.readings(item) == ()
+    comment.fill("x" * 1000)
+    expect(beside).to_have_count(0)
+    page.locator("#sign").click()
+    wait_for_images(page, room.items[2])
+    (verdict,) = room.review_queue.readings(item)
+    assert verdict.comment == "x" * 1000
+
+
 def test_a_finding_that_the_model_denied_is_added_and_learned_as_there(
     visit: Visit, room: ReadingRoom
 ) -> None:

@@ -1,5 +1,6 @@
 """What the worklist's pages answer to verdicts that cannot be: the reason, and nothing is lost."""
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -284,6 +285,13 @@ def test_who_reads_first_is_shown_the_result_only_after_saying_what_is_there(des
     refused(desk.says(f"{ITEM}/verdict", overall="agree"), "Say first what you see")
     answer = desk.client.get(f"/worklist/items/{ITEM}/heat-maps/0.png")
     assert answer.status_code == 409
+    long = desk.says(f"{ITEM}/first", present="opacity", comment="x" * 1025)
+    beside = {"comment": "A comment has at most 1024 characters."}
+    assert (long.status_code, json.loads(long.headers["HX-Trigger"])) == (
+        422,
+        {"refused": {"fields": beside}},
+    )
+    assert desk.review_queue.first_reading(ITEM, "ada") is None, "not cut without a word"
     shown = desk.says(f"{ITEM}/first", present="effusion", comment="on the left")
     assert _shown(shown.text)
     assert "You said first: <strong>Effusion</strong>" in shown.text
@@ -460,6 +468,8 @@ def test_a_verdict_is_shown_and_taken_back_with_a_reason(desk: Desk) -> None:
     assert "said-confirmed" in page
     assert f'hx-post="/worklist/items/{ITEM}/reopen"' in page
     refused(desk.says(f"{ITEM}/reopen", reason=" "), "Say why")
+    long = desk.says(f"{ITEM}/reopen", reason="x" * 1025)
+    assert (long.status_code, "A reason has at most 1024 characters." in long.text) == (422, True)
     panel = desk.says(f"{ITEM}/reopen", reason="the <other> side").text
     assert "the &lt;other&gt; side" in panel
     assert "said-confirmed" in panel, "what had been said"

@@ -9,6 +9,7 @@ from ai_engine.prediction import Region
 from dicom_node.domain.review.queue import UnusableVerdictError
 from dicom_node.domain.review.review import Judgement, Laterality, Reviewer, ReviewerRole
 from dicom_node.domain.review.verdicts import check_verdict, truths_of
+from dicom_node.errors import InvalidFieldsError
 from dicom_node.web.review.verdict_form import verdict
 from dicom_node.workflow.testing.review_fakes import fake_details
 
@@ -64,12 +65,21 @@ def test_rejecting_the_result_says_nothing_of_findings() -> None:
         ({"overall": "correct", **_ROW, "box.0": "1,2,3"}, "four numbers"),
         ({"overall": "correct", **_ROW, "box.0": "9,2,3,4"}, "width and height"),
         ({"overall": "correct", **_ROW, "box.0": "-inf,2,inf,4"}, "width and height"),
-        ({"overall": "agree", "comment": "x" * 1025}, "at most 1024"),
     ],
 )
 def test_what_cannot_be_read_is_said_in_words(form: Mapping[str, str], words: str) -> None:
     with pytest.raises(UnusableVerdictError, match=words):
         verdict(form, _DETAILS, _WHO)
+
+
+def test_comments_that_are_too_long_are_named_and_not_cut() -> None:
+    row = {**_ROW, "comment.0": "y" * 1025}
+    form = {"overall": "correct", "comment": "x" * 1025, **row}
+    with pytest.raises(InvalidFieldsError) as refused:
+        verdict(form, _DETAILS, _WHO)
+    assert set(refused.value.fields) == {"comment", "comment.0"}
+    longest = verdict({"overall": "agree", "comment": " " + "x" * 1024}, _DETAILS, _WHO)
+    assert longest.comment == "x" * 1024, "spaces at the ends are no part of it"
 
 
 def test_the_only_frame_of_an_image_is_the_image() -> None:

@@ -1,1 +1,1 @@
-import{a,b,c,d,e,f,g,h,i,j,k,l}from"./chunk-23HQZATU.js";import"./chunk-OOJM4CTU.js";export{c as DICOMWEB,d as adapters,k as anonymizer,h as async,b as constants,g as data,l as default,i as derivations,a as log,j as normalizers,f as sr,e as utilities};
+import{a,b,c,d,e,f,g,h,i,j,k,l}from"./chunk-IXXRVPJ6.js";import"./chunk-OOJM4CTU.js";export{c as DICOMWEB,d as adapters,k as anonymizer,h as async,b as constants,g as data,l as default,i as derivations,a as log,j as normalizers,f as sr,e as utilities};

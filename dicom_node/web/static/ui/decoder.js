@@ -1,1 +1,1 @@
-import{e as a,f as b}from"./chunk-RIYEGLU2.js";import"./chunk-3OEIAZPV.js";import"./chunk-OOJM4CTU.js";export{b as decodeImageFrame,a as postProcessDecodedPixels};
+import{e as a,f as b}from"./chunk-LAUWL4CV.js";import"./chunk-OD25DNBV.js";import"./chunk-OOJM4CTU.js";export{b as decodeImageFrame,a as postProcessDecodedPixels};

@@ -1,1 +1,1 @@
-import{Oa as a,Pa as b,Qa as c,Ra as d,Sa as e}from"./chunk-VRNA5AG5.js";import"./chunk-OOJM4CTU.js";export{e as default,c as extend,d as newInstance,b as popMonitorGLContextCount,a as pushMonitorGLContextCount};
+import{Oa as a,Pa as b,Qa as c,Ra as d,Sa as e}from"./chunk-U53AG2JN.js";import"./chunk-OOJM4CTU.js";export{e as default,c as extend,d as newInstance,b as popMonitorGLContextCount,a as pushMonitorGLContextCount};

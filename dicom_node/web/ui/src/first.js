@@ -33,7 +33,12 @@ export class FirstForm {
 
   add() {}
 
-  get state() { return this.boxes.map((box) => box.checked); }
+  get state() {
+    return { present: this.boxes.filter((box) => box.checked).map((box) => box.value), comment: this.form.elements.comment.value };
+  }
 
-  set state(state) { this.boxes.forEach((box, at) => { box.checked = state[at]; }); }
+  set state({ present, comment }) {
+    this.boxes.forEach((box) => { box.checked = present.includes(box.value); });
+    this.form.elements.comment.value = comment;
+  }
 }

@@ -1,5 +1,6 @@
 /* For every page: HTMX, the session's token, and keys that press what is marked with data-key. */
 import htmx from 'htmx.org';
+import { forgetDrafts } from './draft.js';
 
 window.htmx = htmx;
 
@@ -55,6 +56,27 @@ document.addEventListener('htmx:sendError', () => {
   said.textContent = notices?.dataset.away;
   notices?.replaceChildren(said);
 });
+
+/* What is wrong with a field stands beside it, until something else is written there. */
+document.addEventListener('refused', ({ target, detail }) => {
+  Object.entries(detail.fields ?? {}).forEach(([name, words]) => {
+    const field = target.querySelector?.(`[name="${CSS.escape(name)}"]`);
+    if (!field) return;
+    const said = document.createElement('span');
+    said.className = 'wrong';
+    said.setAttribute('role', 'alert');
+    said.textContent = words;
+    field.parentElement.querySelector('.wrong')?.remove();
+    field.after(said);
+    field.setAttribute('aria-invalid', 'true');
+    field.addEventListener('input', () => {
+      said.remove();
+      field.removeAttribute('aria-invalid');
+    }, { once: true });
+  });
+  target.querySelector?.('[aria-invalid]')?.focus();
+});
+document.addEventListener('submit', (event) => { if (event.target.matches('.who')) forgetDrafts(); });
 
 /* What is marked with data-live is drawn anew when the node says that it has changed. */
 const live = document.querySelector('[data-live]');

@@ -1,4 +1,5 @@
 /* The study view: image, layers and form, tied together by keys. */
+import { Draft } from './draft.js';
 import { History } from './history.js';
 import { FirstForm } from './first.js';
 import { Layers } from './layers.js';
@@ -22,6 +23,7 @@ let history = null;
 let shown = null;
 let slices = [];
 let wasHidden = false;
+let draft = null;
 
 const rulerWords = { length: stage.dataset.rulerLength, detector: stage.dataset.rulerDetector, pixels: stage.dataset.rulerPixels };
 const viewer = new Viewer(document.getElementById('viewport'), rulerWords, {
@@ -38,7 +40,7 @@ const viewer = new Viewer(document.getElementById('viewport'), rulerWords, {
     const chosen = viewer.windows[Number(windows.value)];
     if (windows.value && chosen && !viewer.isWindow(chosen, { lower, upper })) windows.value = '';
   },
-  drawn: () => history?.record(),
+  drawn: () => { history?.record(); keep(); },
   box: (uid, corners) => {
     const title = form?.box(uid, corners);
     if (title) viewer.labelBox(uid, title);
@@ -79,13 +81,22 @@ async function open(panel) {
     draw: () => tool('RectangleROI'),
     removeBox: (uid) => viewer.removeBox(uid),
     image: () => viewer.image ?? data.images[0],
-    changed: () => history?.record(),
+    changed: () => { history?.record(); keep(); },
   });
+  draft = null;
+  const mine = panel.dataset.mine === '1';
+  const saying = mine ? new Draft({ item: data.item, reader: panel.dataset.reader, form: data.hidden ? 'first' : 'verdict' }) : null;
+  const left = saying?.state;
+  if (left) {
+    form.state = left.said;
+    document.getElementById('said-before').hidden = false;
+  }
   remember();
   if (shown === data.item) {
     // What was kept from the reader is shown now, on the same images.
     if (wasHidden && !data.hidden) overlay(data);
     wasHidden = data.hidden;
+    goOn(saying, left);
     return;
   }
   wasHidden = data.hidden;
@@ -96,6 +107,7 @@ async function open(panel) {
   try {
     await started;
     await show(data);
+    if (form.panel === panel) goOn(saying, left);
     message.hidden = true;
     stage.dataset.shown = data.item;
   } catch (error) {
@@ -135,11 +147,25 @@ function overlay(data) {
   }
 }
 
+/* From here on, what is said and drawn is kept until it is signed; what was left is drawn again. */
+function goOn(saying, left) {
+  // What was said while the images came is more than what was left.
+  if (left) {
+    viewer.drawings = left.drawn;
+    remember();
+  }
+  draft = saying;
+}
+
+function keep() {
+  if (draft) draft.keep({ said: form.state, drawn: viewer.drawings });
+}
+
 /* From here on, what is said and drawn can be undone. */
 function remember() {
   history = new History({
     read: () => ({ said: form.state, drawn: viewer.drawings }),
-    write: ({ said, drawn }) => { viewer.drawings = drawn; form.state = said; },
+    write: ({ said, drawn }) => { viewer.drawings = drawn; form.state = said; keep(); },
   }, (canUndo, canRedo) => {
     stage.querySelector('[data-act=undo]').disabled = !canUndo;
     stage.querySelector('[data-act=redo]').disabled = !canRedo;
@@ -280,6 +306,15 @@ keepZoom.addEventListener('change', () => { viewer.keepsZoom = keepZoom.checked;
 stack.addEventListener('input', () => viewer.goTo(Number(stack.value) - 1));
 
 const current = () => document.getElementById('panel');
+/* Words are kept as they are typed: a session may end before the field is left. */
+document.addEventListener('input', (event) => { if (event.target.closest('#verdict')) keep(); });
+/* What is signed or given back is no draft any more; a redirection to the sign-in page is neither. */
+document.addEventListener('htmx:beforeOnLoad', ({ detail }) => {
+  if (detail.requestConfig.verb !== 'post' || detail.xhr.status >= 300) return;
+  if (!/\/(verdict|first|release)$/.test(detail.requestConfig.path)) return;
+  draft?.forget();
+  draft = null;
+});
 document.addEventListener('htmx:afterSettle', () => {
   if (current() && form?.panel !== current()) open(current());
 });
