@@ -35,8 +35,8 @@ from ai_engine.library.registry import ModelRegistry, read_active_versions
 from ai_engine.preprocessing.radiograph import Radiograph, read_radiograph
 from bench import growth
 from bench.rows import Row, as_table
-from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.part10 import decode_head
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.reception import Announcement

@@ -32,7 +32,7 @@ from pydicom.uid import DigitalXRayImageStorageForPresentation, generate_uid
 from rich.console import Console
 
 from bench.rows import Row, as_table
-from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.network.access import Operation, StaticAccess
 from dicom_node.network.reactor import Reactor
 from dicom_node.network.receiver import ScpSettings

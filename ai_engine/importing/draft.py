@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ai_engine.errors import WeightImportError
 from ai_engine.library.card import DEFAULT_GUARD, Label, ModelCard
-from ai_engine.library.weights_file import digest
+from ai_engine.library.file_digest import digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import ModelCard
+from ai_engine.library.file_digest import digest
 from ai_engine.library.registry import verify_weights
-from ai_engine.library.weights_file import digest
 
 NETWORK_FILE = "network.zip"
 LARGEST_NETWORK = 2 * 1024**3

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ai_engine.inference.keras_process import run_on_openvino_keras
 from ai_engine.library.card import ModelCard
-from ai_engine.library.weights_file import digest, write_weights
+from ai_engine.library.file_digest import digest
+from ai_engine.library.weights_file import write_weights
 from ai_engine.models.catalogue import build
 
 

@@ -18,7 +18,8 @@ from ai_engine.importing.readers import READERS, read_source
 from ai_engine.importing.source import Array, Framework, SourceTensors
 from ai_engine.importing.starts import LAYERS, start_tensors
 from ai_engine.library.card import Label, ModelCard, write_card
-from ai_engine.library.weights_file import WEIGHTS_FILE, digest, write_weights
+from ai_engine.library.file_digest import digest
+from ai_engine.library.weights_file import WEIGHTS_FILE, write_weights
 from ai_engine.models.architecture import DENSENETS
 from ai_engine.models.catalogue import architectures
 from ai_engine.training.recipe import Recipe

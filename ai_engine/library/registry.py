@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ai_engine.errors import ModelFolderError, ModelNotFoundError
 from ai_engine.library.card import CARD_NAME, ModelCard, read_card
+from ai_engine.library.file_digest import digest
 from ai_engine.library.names import UNFINISHED, model_folder, own_file
-from ai_engine.library.weights_file import digest
 
 
 class ModelRegistry:

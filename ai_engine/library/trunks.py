@@ -15,8 +15,9 @@ import numpy.typing as npt
 
 from ai_engine.errors import ModelFolderError
 from ai_engine.library.card import ModelCard
+from ai_engine.library.file_digest import digest
 from ai_engine.library.registry import shipped_weights
-from ai_engine.library.weights_file import digest, read_weights
+from ai_engine.library.weights_file import read_weights
 
 FOLDER = "trunks"
 HEAD = "head/"

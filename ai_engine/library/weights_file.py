@@ -3,7 +3,6 @@
 Tensors are named by the Keras variable's path (``stem_conv/kernel``).
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,29 +13,13 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from ai_engine.errors import ModelFolderError
+from ai_engine.library.file_digest import digest
 from ai_engine.library.names import put_in_place
 
 WEIGHTS_FILE = "weights.safetensors"
 """What a trained model's weights are called in its folder."""
 
 Tensors = Mapping[str, npt.NDArray[np.float32]]
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file in lower-case hex.
-
-    Raises
-    ------
-    ModelFolderError
-        If the file is missing.
-    """
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise ModelFolderError(
-            f"{path}: weights file is missing; restore it, or import or train the model again"
-        ) from None
 
 
 def write_weights(path: Path, tensors: Tensors, *, exact: bool = False) -> str:

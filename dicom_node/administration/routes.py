@@ -79,14 +79,15 @@ class Routes:
         require_servable: Callable[[Route], None],
         is_peer: Callable[[str], bool],
         is_node: Callable[[str], bool],
-        received: Received,
+        received: Callable[[], Received],
         clock: Callable[[], datetime],
     ) -> None:
         """Keep the parts.
 
         ``of_file`` are the routes of config/routes.toml; ``require_servable`` raises where a
         route's model cannot be used for it; ``is_peer`` says whether an AE title is administered,
-        ``is_node`` whether what is sent to it would come back to the node.
+        ``is_node`` whether what is sent to it would come back to the node; ``received`` what came,
+        where something is tried on it.
         """
         self._book = book
         self._of_file = of_file
@@ -219,7 +220,7 @@ class Routes:
 
     def explain_study(self, study_instance_uid: str) -> tuple[Explanation, ...]:
         """Say the same of a past study: of its first image that a route wants, or the first."""
-        instances = self._received.instances(study_instance_uid)
+        instances = self._received().instances(study_instance_uid)
         routes = self.in_use()
         wanted = (each for each in instances if any(route.matches(each) for route in routes))
         first = next(wanted, instances[0] if instances else None)
@@ -232,13 +233,13 @@ class Routes:
         """
         present = self.in_use()
         return tuple(
-            self._trial(study, present, routes) for study in self._received.recent(TRIED_STUDIES)
+            self._trial(study, present, routes) for study in self._received().recent(TRIED_STUDIES)
         )
 
     def _trial(
         self, study: StudyRecord, present: Sequence[Route], routes: Sequence[Route]
     ) -> Trial:
-        instances = self._received.instances(study.study_instance_uid)
+        instances = self._received().instances(study.study_instance_uid)
         return Trial(
             study=study,
             before=_names(present, instances),

@@ -147,7 +147,11 @@ COMMANDS = {
         summary="Studies whose images name several patients, and whose they are.",
         reads_dicom=False,
     ),
-    "route": Listed(target="dicom_node.cli.route:commands", summary="Check and explain routes."),
+    "route": Listed(
+        target="dicom_node.cli.route:commands",
+        summary="Check and explain routes.",
+        reads_dicom=False,
+    ),
     "datasets": Listed(
         target="dicom_node.cli.datasets:commands",
         summary="Put data sets together to train on.",

@@ -10,19 +10,16 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from dicom_node.archive.reading import iter_objects
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.status import CONFLICT_ADVICE
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.errors import NodeError
-from dicom_node.models.services import require_answering
 from dicom_node.network.associations import Destination
 from dicom_node.network.storage_scu import echo as send_echo
-from dicom_node.node.administering import make_routes
 from dicom_node.node.disks import disk_problems
 from dicom_node.node.health import standing_problems
 from dicom_node.node.peers import address_of, looking_timeouts
-from dicom_node.node.single_sign_on import make_provider
+from dicom_node.node.routing import make_routes
 from dicom_node.persistence.database import (
     MIGRATIONS,
     WAREHOUSE_MIGRATIONS,
@@ -30,7 +27,6 @@ from dicom_node.persistence.database import (
     migrate,
     schema_revision,
 )
-from dicom_node.workflow.analysis.receive import batched
 
 
 class NotHealthyError(NodeError):
@@ -144,6 +140,8 @@ def _report_conflicts(run: Invocation) -> None:
 
 
 def _check_routes(run: Invocation) -> str:
+    from dicom_node.models.services import require_answering  # noqa: PLC0415 - where it is checked
+
     cards = run.model_cards()
     routes = make_routes(run.repositories(), run.config_dir, cards).in_use()
     for name in sorted({route.model for route in routes}):
@@ -181,6 +179,8 @@ def _check_database(run: Invocation) -> str:
 
 def _check_openid(run: Invocation) -> str:
     """Ask the provider for its document, as the first sign-in would."""
+    from dicom_node.node.single_sign_on import make_provider  # noqa: PLC0415 - few nodes have one
+
     make_provider(run.settings().openid).begin("")
     return "the provider answers, and is the issuer of the settings"
 
@@ -204,6 +204,10 @@ def _echo(run: Invocation, peer: Destination) -> str:
 
 
 def _rebuild(run: Invocation) -> None:
+    # Reads objects, which no check does.
+    from dicom_node.archive.reading import iter_objects  # noqa: PLC0415
+    from dicom_node.workflow.analysis.receive import batched  # noqa: PLC0415
+
     repositories = run.repositories()
     repositories.index.clear()
     count = 0

@@ -2,17 +2,19 @@
 
 import getpass
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from ai_engine.drift.agreement import Rate
-from ai_engine.drift.shift import Shift
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import invocation
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.node.mending import make_suspensions
+
+if TYPE_CHECKING:
+    from ai_engine.drift.agreement import Rate
+    from ai_engine.drift.shift import Shift
 
 commands = typer.Typer()
 
@@ -28,7 +30,7 @@ def drift(
 ) -> None:
     """Compare each device's recent images, scores and verdicts with what they were before."""
     run = invocation(context)
-    repositories, cards = run.repositories(), run.model_cards()
+    repositories, cards = run.repositories(rows_alone=True), run.model_cards()
     # Loads all that watches devices, which no other command here needs.
     from dicom_node.node.device_jobs import DeviceJobs  # noqa: PLC0415
 
@@ -108,12 +110,12 @@ def suspended(context: typer.Context, as_json: AsJson = False) -> None:
     run.console.print(table)
 
 
-def _shifts(shifts: Mapping[str, Shift | None]) -> str:
+def _shifts(shifts: "Mapping[str, Shift | None]") -> str:
     known = [f"{name} {found.psi:.2f}" for name, found in shifts.items() if found is not None]
     return ", ".join(known) or "too few images"
 
 
-def _rate(found: Rate | None) -> str:
+def _rate(found: "Rate | None") -> str:
     if found is None:
         return "no verdicts"
     return f"{found.value:.0%} of {found.among} ({found.low:.0%} to {found.high:.0%})"

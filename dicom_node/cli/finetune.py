@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ai_engine.calibration.cases import Minimum
 from ai_engine.errors import AiEngineError
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
@@ -60,6 +59,7 @@ def finetune(
     where it was.
     """
     # Only this command pays for what training and its pictures need.
+    from ai_engine.calibration.cases import Minimum  # noqa: PLC0415
     from ai_engine.commands.comparison.report import as_table  # noqa: PLC0415
     from ai_engine.commands.finetune import Tuning  # noqa: PLC0415
     from dicom_node.finetuning.run import NothingNewError, Order, run  # noqa: PLC0415

@@ -6,26 +6,17 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydicom import dcmread
 from rich.console import Console
 from rich.table import Table
 
-from ai_engine.ct.series import list_series
 from ai_engine.errors import AiEngineError
-from ai_engine.kinds.kind import Reads
-from ai_engine.kinds.preparation import prepare_model
-from ai_engine.kinds.registry import kind_of
 from dicom_node.administration.routes import Routes
-from dicom_node.archive.external import read_external
-from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.context import Invocation, invocation, set_up_dicom
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.route import RouteSet
 from dicom_node.domain.route_matching import matching_routes
-from dicom_node.models.appearance import FileGuard
 from dicom_node.models.cards import ModelUnavailableError
-from dicom_node.models.routable import require_servable
-from dicom_node.models.services import require_answering
-from dicom_node.node.administering import make_routes
+from dicom_node.node.routing import make_routes
 
 commands = typer.Typer(help="Check and explain routes.", no_args_is_help=True)
 
@@ -54,6 +45,11 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 @commands.command("check")
 def check(context: typer.Context) -> None:
     """Check the routes that count now, and that the models they name can be served."""
+    # Loads what runs models, which the list does not need.
+    from ai_engine.kinds.preparation import prepare_model  # noqa: PLC0415
+    from dicom_node.models.routable import require_servable  # noqa: PLC0415
+    from dicom_node.models.services import require_answering  # noqa: PLC0415
+
     run = invocation(context)
     found = _routes(run).current()
     cards = run.model_cards()
@@ -78,7 +74,7 @@ def reset(context: typer.Context) -> None:
 
 
 def _routes(run: Invocation) -> Routes:
-    return make_routes(run.repositories(), run.config_dir, run.model_cards())
+    return make_routes(run.repositories(rows_alone=True), run.config_dir, run.model_cards())
 
 
 def _origin(run: Invocation, found: RouteSet) -> str:
@@ -99,6 +95,13 @@ def explain(
     ] = "UNKNOWN",
 ) -> None:
     """Say for each file which routes want it, and which conditions hold or fail."""
+    # Reads objects and looks at their pixels, which the list does not.
+    from ai_engine.kinds.kind import Reads  # noqa: PLC0415
+    from ai_engine.kinds.registry import kind_of  # noqa: PLC0415
+    from dicom_node.archive.external import read_external  # noqa: PLC0415
+    from dicom_node.models.appearance import FileGuard  # noqa: PLC0415
+
+    set_up_dicom(calls_peers=False)
     run = invocation(context)
     routes = _routes(run).in_use()
     guard = FileGuard(run.model_cards(), cache=run.settings().cache_dir)
@@ -129,6 +132,10 @@ def explain(
 
 def _explain_series(console: Console, model: str, paths: Sequence[Path]) -> None:
     """Say which of the wanted files' series a CT model would measure, and what of the others."""
+    from pydicom import dcmread  # noqa: PLC0415 - as above
+
+    from ai_engine.ct.series import list_series  # noqa: PLC0415 - as above
+
     series, left_out = list_series([dcmread(path, stop_before_pixels=True) for path in paths])
     console.print(f"[bold]Series for {model}[/], best first", highlight=False)
     for number, each in enumerate(series, start=1):

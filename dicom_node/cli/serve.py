@@ -16,7 +16,7 @@ from dicom_node.telemetry import configure_logging
 
 PROCESSES_NEED = (
     "dicom_node.network.receiver",
-    "dicom_node.archive",
+    "dicom_node.archive.storage",
     "dicom_node.node.access",
     "dicom_node.node.answering",
 )

@@ -1,20 +1,20 @@
 """``dicom-node models shadow``: a candidate on live studies, unseen."""
 
 import getpass
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
-from ai_engine.commands.comparison.paired import ALL_DEVICES
-from ai_engine.commands.comparison.report import difference
-from ai_engine.drift.agreement import Rate
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.clock import utc_now
-from dicom_node.workflow.devices.shadow_report import ShadowAgreement
+
+if TYPE_CHECKING:
+    from ai_engine.drift.agreement import Rate
+    from dicom_node.workflow.devices.shadow_report import ShadowAgreement
 
 commands = typer.Typer()
 
@@ -93,7 +93,10 @@ def _report(run: Invocation, name: str, version: str, *, as_json: bool) -> None:
     )
 
 
-def _cells(each: ShadowAgreement, titles: dict[str, str]) -> tuple[str, ...]:
+def _cells(each: "ShadowAgreement", titles: dict[str, str]) -> tuple[str, ...]:
+    from ai_engine.commands.comparison.paired import ALL_DEVICES  # noqa: PLC0415 - as above
+    from ai_engine.commands.comparison.report import difference  # noqa: PLC0415 - as above
+
     compared = each.compared
     return (
         "all" if each.device_id == ALL_DEVICES else titles.get(each.device_id, each.device_id),
@@ -110,5 +113,5 @@ def _cells(each: ShadowAgreement, titles: dict[str, str]) -> tuple[str, ...]:
     )
 
 
-def _rate(found: Rate | None) -> str:
+def _rate(found: "Rate | None") -> str:
     return f"{found.value:.0%} ({found.low:.0%} to {found.high:.0%})" if found else ""

@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Condition
 from types import TracebackType
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.network.access import StaticAccess

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 
-from dicom_node.archive import StorageArchive
+from dicom_node.archive.storage import StorageArchive
 from dicom_node.dicomweb.peer import Dataset, WebConnection, WebPeer, WebPeerError, WebTimeouts
 from dicom_node.dicomweb.peer import connected as connected_to
 from dicom_node.domain.found import found_series, found_study, listed_instance

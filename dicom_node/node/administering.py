@@ -21,12 +21,10 @@ from dicom_node.administration.routes import Routes
 from dicom_node.administration.studies import Trail
 from dicom_node.administration.uploads import UploadedStudies
 from dicom_node.archive.external import read_external
-from dicom_node.configuration.files import load_routes
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.health import Problem
-from dicom_node.domain.route import Route
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
-from dicom_node.models.routable import require_runnable, require_servable
+from dicom_node.models.routable import require_runnable
 from dicom_node.node.administration import make_ae_titles, make_people
 from dicom_node.node.clock import utc_now
 from dicom_node.node.mending import make_deliveries, make_studies, make_suspensions
@@ -34,26 +32,6 @@ from dicom_node.node.noticing import make_notifications
 from dicom_node.node.repositories import Repositories
 from dicom_node.notices.teller import Teller
 from sr_templates.impression import stated_impression
-
-
-def make_routes(repositories: Repositories, config_dir: Path, cards: ModelCards) -> Routes:
-    """Return the administration of routes.
-
-    Raises
-    ------
-    ConfigurationError
-        When config/routes.toml cannot be used.
-    """
-    ae_titles = make_ae_titles(repositories.settings, repositories.ae_titles, repositories.audit)
-    return Routes(
-        repositories.routes,
-        of_file=load_routes(config_dir),
-        require_servable=lambda route: _servable(cards, route),
-        is_peer=lambda title: repositories.ae_titles.find(title) is not None,
-        is_node=ae_titles.is_node,
-        received=repositories.index,
-        clock=utc_now,
-    )
 
 
 def make_administration(
@@ -152,7 +130,3 @@ def _calibrations(
             repositories.calibrations.in_use(device_id, card.identity, family=device.family_id)
         ]
     )
-
-
-def _servable(cards: ModelCards, route: Route) -> None:
-    require_servable(cards, route)

@@ -1,6 +1,6 @@
 """What the settings say to the archives."""
 
-from dicom_node.archive import ArchiveSettings
+from dicom_node.archive.storage import ArchiveSettings
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.node.roles import executor_id_of
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydicom import Dataset
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects, SummarisedObjects
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.node.archive_settings import archive_settings, writer_of
 

@@ -4,9 +4,9 @@ import logging
 from collections.abc import Callable, Sequence
 from threading import Event
 
-from dicom_node.archive import StorageArchive
 from dicom_node.archive.errors import ArchiveError
 from dicom_node.archive.reading import read_instance
+from dicom_node.archive.storage import StorageArchive
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import UnreadableDatasetError
 from dicom_node.persistence.corridor.attributes import AttributeStore, Undescribed

@@ -26,6 +26,9 @@ from dicom_node.workflow.analysis.evidence_order import EvidenceOrder, MadeEvide
 
 _LOG = logging.getLogger(__name__)
 
+WORKERS_NEED = (TOOLS, "scipy.sparse")
+"""Modules that workers run; their parent imports them, once for all (`isolation.parent`)."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -209,7 +212,7 @@ def _lane_setup(
         warm=functools.partial(_load, models=models),
         prepare=setup.prepare,
         limits=Limits(memory_bytes=wanted.memory_bytes),
-        tools=(TOOLS, "scipy.sparse"),
+        tools=WORKERS_NEED,
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dicom_node.archive import StorageArchive
+from dicom_node.archive.storage import StorageArchive
 from dicom_node.configuration.files import load_ae_titles
 from dicom_node.configuration.private_folder import make_private
 from dicom_node.configuration.settings import NodeSettings

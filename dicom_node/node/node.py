@@ -17,7 +17,7 @@ from dicom_node.instruments import Instruments
 from dicom_node.models.cards import ModelCards
 from dicom_node.models.services import ServiceWatch
 from dicom_node.network.events import ReceptionEvent
-from dicom_node.node.administering import make_administration, make_routes
+from dicom_node.node.administering import make_administration
 from dicom_node.node.analyst import AnalystSetup
 from dicom_node.node.association_records import AssociationRecords
 from dicom_node.node.auditing import Auditing
@@ -41,6 +41,7 @@ from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.reception import ReceptionDesk
 from dicom_node.node.relief import LeftAssociations
 from dicom_node.node.repositories import Repositories
+from dicom_node.node.routing import make_routes
 from dicom_node.node.self_report import SelfReport
 from dicom_node.node.self_test import SelfTest
 from dicom_node.node.shadows import Shadows

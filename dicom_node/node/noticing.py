@@ -4,6 +4,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -19,7 +20,9 @@ from dicom_node.notices.message import trial
 from dicom_node.notices.sending import check_address, send
 from dicom_node.notices.teller import Style, Teller, Trouble
 from dicom_node.persistence.told import ToldStore
-from dicom_node.workflow.devices.drift import DeviceDrift
+
+if TYPE_CHECKING:
+    from dicom_node.workflow.devices.drift import DeviceDrift
 
 _FINDINGS_SOUGHT = timedelta(days=3)
 _PAGES = {
@@ -74,7 +77,7 @@ def make_teller(
     repositories: Repositories,
     *,
     problems: Callable[[], Sequence[Problem]],
-    drifts: Callable[[], Sequence[DeviceDrift]],
+    drifts: "Callable[[], Sequence[DeviceDrift]]",
 ) -> Teller:
     """Return what tells every channel of a running node."""
     settings = repositories.settings
@@ -143,7 +146,7 @@ class _Gathering:
         self,
         repositories: Repositories,
         problems: Callable[[], Sequence[Problem]],
-        drifts: Callable[[], Sequence[DeviceDrift]],
+        drifts: "Callable[[], Sequence[DeviceDrift]]",
     ) -> None:
         self._repositories = repositories
         self._problems = problems
@@ -204,7 +207,7 @@ def problem_matter(problem: Problem) -> Matter:
     )
 
 
-def drift_matters(drift: DeviceDrift) -> Iterator[Matter]:
+def drift_matters(drift: "DeviceDrift") -> Iterator[Matter]:
     """Yield what drifted on a device: one matter, told again where other things drift."""
     if not drift.alerts:
         return

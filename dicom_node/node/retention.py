@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from dicom_node.archive import StorageArchive
 from dicom_node.archive.layout import INCOMING, REFUSED, below
 from dicom_node.audit.events import deletion
 from dicom_node.audit.trail import Record, unrecorded
@@ -16,6 +16,9 @@ from dicom_node.backup.files import files_below
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.retention import RetentionRule, SettledResults, SettledStudy
 from dicom_node.persistence.corridor.retention import RetentionStore
+
+if TYPE_CHECKING:
+    from dicom_node.archive.storage import StorageArchive
 
 _LOG = logging.getLogger(__name__)
 _PAGE = 100
@@ -72,7 +75,7 @@ class Retention:
         store: RetentionStore,
         *,
         data: Path,
-        evidence: StorageArchive,
+        result_path: Callable[[str], Path],
         rule: RetentionRule,
         clock: Callable[[], datetime],
         disk: Callable[[Path], tuple[int, int]] | None = None,
@@ -81,10 +84,11 @@ class Retention:
     ) -> None:
         """Remove from the folder ``data``; ``disk`` returns its disk's bytes, in all and used.
 
-        ``evidence`` is where results lie; ``record`` tells the audit trail what ``user`` removed.
+        ``result_path`` says where a result lies; ``record`` tells the audit trail what ``user``
+        removed.
         """
         self._store = store
-        self._evidence = evidence
+        self._result_path = result_path
         self._record = record
         self._user = user
         self._data = data
@@ -211,7 +215,7 @@ class Retention:
         return True
 
     def _size(self, results: SettledResults) -> int:
-        return sum(_size_of(self._evidence.path(each)) for each in results.paths)
+        return sum(_size_of(self._result_path(each)) for each in results.paths)
 
 
 def _removed(results: SettledResults, size: int) -> RemovedResults:
@@ -251,7 +255,7 @@ def retention_rule(settings: NodeSettings) -> RetentionRule:
 
 
 def orphans(
-    archive: StorageArchive, named: Iterable[str], *, before: datetime
+    archive: "StorageArchive", named: Iterable[str], *, before: datetime
 ) -> tuple[tuple[str, int], ...]:
     """Return files of an archive that no row names, with their bytes; younger ones may get a row.
 

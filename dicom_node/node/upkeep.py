@@ -128,7 +128,7 @@ class Upkeep:
         return Retention(
             self._repositories.retention,
             data=self._settings.common_dir,
-            evidence=self._repositories.evidence,
+            result_path=self._repositories.evidence.path,
             rule=retention_rule(self._settings),
             clock=utc_now,
             record=self._parts.auditing.record,

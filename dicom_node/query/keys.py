@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-from pydicom.tag import BaseTag, Tag
+if TYPE_CHECKING:
+    from pydicom.tag import BaseTag
 
 
 class Level(StrEnum):
@@ -51,7 +52,7 @@ class QueryKey:
     noted: bool = False
 
     @property
-    def tag(self) -> BaseTag:
+    def tag(self) -> "BaseTag":
         """The tag of the attribute, or of the sequence that it lies in."""
         return tag_of(self.path.partition(".")[0])
 
@@ -61,12 +62,16 @@ class QueryKey:
         return vr_of(self.tag)
 
 
-def tag_of(keyword: str) -> BaseTag:
+def tag_of(keyword: str) -> "BaseTag":
     """Return the tag of a keyword that the dictionary has."""
+    # Tables are made of the keys' columns, by commands that meet no attribute.
+    from pydicom.datadict import tag_for_keyword  # noqa: PLC0415
+    from pydicom.tag import Tag  # noqa: PLC0415
+
     return Tag(tag_for_keyword(keyword) or keyword)
 
 
-def vr_of(tag: BaseTag) -> str:
+def vr_of(tag: "BaseTag") -> str:
     """Return the VR that values of an attribute are matched by; of several, the first.
 
     Raises
@@ -74,6 +79,8 @@ def vr_of(tag: BaseTag) -> str:
     KeyError
         The dictionary has no such attribute.
     """
+    from pydicom.datadict import dictionary_VR  # noqa: PLC0415 - as above
+
     return dictionary_VR(tag).partition(" ")[0]
 
 
@@ -242,7 +249,7 @@ SCHEDULED_KEYS: tuple[QueryKey, ...] = _keys(
 
 
 @lru_cache
-def archive_keys(level: Level) -> Mapping[BaseTag, QueryKey]:
+def archive_keys(level: Level) -> "Mapping[BaseTag, QueryKey]":
     """Return the keys of a level of the archive and of those above it, by their tags."""
     return MappingProxyType({key.tag: key for key in ARCHIVE_KEYS if key.level in level.within})
 

@@ -27,7 +27,7 @@ import sqlalchemy as sa
 from ai_engine.errors import ImageRefusedError
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal
 from ai_engine.preprocessing.radiograph import Radiograph
-from dicom_node.archive import ArchiveSettings
+from dicom_node.archive.storage import ArchiveSettings
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.evidence import EvidenceObject

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 import pytest
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.access import (
     AccessFactory,

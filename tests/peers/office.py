@@ -17,10 +17,11 @@ from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.study import StudyState
 from dicom_node.models.cards import ModelCards
-from dicom_node.node.administering import make_administration, make_routes
+from dicom_node.node.administering import make_administration
 from dicom_node.node.auditing import Trail
 from dicom_node.node.pages import make_pages
 from dicom_node.node.repositories import Repositories
+from dicom_node.node.routing import make_routes
 from dicom_node.web.application import make_application
 from dicom_node.web.devices.ports import DeviceDesk
 from dicom_node.web.server import WebServer

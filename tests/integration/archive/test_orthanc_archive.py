@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.errors import NotInArchiveError, RemoteArchiveError
 from dicom_node.archive.orthanc import OrthancArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from tests.peers.objects import dataset_bytes, make_dataset, write_part10
 from tests.peers.orthanc import PASSWORD, USER, Orthanc
 from tests.peers.process import free_port

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.archive import StorageArchive
 from dicom_node.archive.reading import iter_objects
+from dicom_node.archive.storage import StorageArchive
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph

@@ -17,7 +17,7 @@ from pydicom.tag import Tag
 from pynetdicom import AE, evt
 from pynetdicom.events import Event
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.dicomweb.archive import WebArchive
 from dicom_node.dicomweb.peer import WebPeer, WebTimeouts
 from dicom_node.domain.prior import PriorRule, PriorState, SearchState

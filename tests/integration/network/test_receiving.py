@@ -11,9 +11,9 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLSLossless
 
-from dicom_node.archive import iter_objects
 from dicom_node.archive.header import read_header
 from dicom_node.archive.part10 import decode_head
+from dicom_node.archive.reading import iter_objects
 from dicom_node.domain.reception import AssociationEnd, UnreadableDatasetError
 from dicom_node.network.access import Refusal
 from dicom_node.network.events import (

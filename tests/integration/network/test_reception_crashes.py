@@ -10,7 +10,8 @@ import psutil
 import pytest
 from pydicom.uid import ExplicitVRLittleEndian
 
-from dicom_node.archive import ArchiveSettings, StorageArchive, iter_objects
+from dicom_node.archive.reading import iter_objects
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.events import AssociationClosed, InstanceReceived
 from tests.peers import node
@@ -104,7 +105,7 @@ def test_a_half_received_object_of_a_killed_receiver_is_cleared_away_at_the_next
 _MAIN = """
 import functools, sys
 from pathlib import Path
-from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.network.access import StaticAccess
 from dicom_node.network.receivers import ReceiverPool
 from dicom_node.network.receiver import ScpSettings

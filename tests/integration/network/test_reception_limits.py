@@ -16,7 +16,7 @@ from pynetdicom.pdu_primitives import (
     MaximumLengthNotification,
 )
 
-from dicom_node.archive import ArchiveSettings
+from dicom_node.archive.storage import ArchiveSettings
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.access import Refusal
 from dicom_node.network.errors import ReceptionError

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 from pydicom.dataset import Dataset
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.prior import FoundSeries
 from dicom_node.domain.reception import AssociationEnd

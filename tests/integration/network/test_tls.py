@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from pydicom import dcmread
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.configuration.peers import NetworkSettings, TlsSettings
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.configuration.work import WorklistSettings

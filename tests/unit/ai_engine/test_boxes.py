@@ -17,7 +17,7 @@ from ai_engine.kinds.deciding import Calibration
 from ai_engine.kinds.detector.predictor import BoxFinder, BoxPredictor
 from ai_engine.kinds.guard.guard import Appearance, ChestGuard
 from ai_engine.kinds.testing import FakeGuardBackend, guard_card, write_box_model
-from ai_engine.library.weights_file import digest
+from ai_engine.library.file_digest import digest
 from ai_engine.prediction import Prediction, Region
 from ai_engine.preprocessing.radiograph import Radiograph
 

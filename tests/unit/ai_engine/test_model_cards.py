@@ -11,9 +11,10 @@ import pytest
 from ai_engine.errors import ModelFolderError, ModelNotFoundError
 from ai_engine.kinds.testing import chest_card
 from ai_engine.library.card import CARD_NAME, Metric, ModelCard, read_card, render_card, write_card
+from ai_engine.library.file_digest import digest
 from ai_engine.library.half_precision import Bf16Change
 from ai_engine.library.registry import ModelRegistry, read_active_versions, verify_weights
-from ai_engine.library.weights_file import assign_weights, digest, read_weights, write_weights
+from ai_engine.library.weights_file import assign_weights, read_weights, write_weights
 from ai_engine.models.catalogue import build
 
 TENSORS = {"head/kernel": np.ones((3, 1), np.float32), "head/bias": np.zeros(1, np.float32)}

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from ai_engine.errors import ImageRefusedError
-from dicom_node.archive import ArchiveSettings, StorageArchive, iter_objects, read_instance
 from dicom_node.archive.errors import NotInArchiveError
 from dicom_node.archive.objects import DicomObjects
+from dicom_node.archive.reading import iter_objects, read_instance
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import ArchiveAwayError, UnreadableDatasetError
 from dicom_node.models.appearance import read_image

@@ -12,10 +12,10 @@ import pytest
 from pydicom import dcmread
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.durable import DurableFolder, modified_at
 from dicom_node.archive.errors import NotInArchiveError
 from dicom_node.archive.keeping import is_intact
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.domain.reception import (
     ArchiveAwayError,
     IdentifierMismatchError,

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pydicom.data import get_testdata_file
 from typer.testing import CliRunner, Result
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.cli.application import application
 from dicom_node.errors import (
     ConfigurationError,

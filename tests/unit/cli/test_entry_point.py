@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 
 from dicom_node.cli.application import COMMANDS, load_command
+from dicom_node.cli.serve import PROCESSES_NEED, WORKERS_NEED
 from dicom_node.configuration.settings import NodeSettings
+from dicom_node.network.receivers import RECEIVERS_NEED
+from dicom_node.node import isolated
 from dicom_node.node.repositories import Repositories
 from tests.schema import give_schemas
 
@@ -26,11 +29,7 @@ DICOM = frozenset({"pydicom", "pynetdicom", "highdicom", "requests"})
 ENGINES = frozenset({"dbos", "openvino", "cv2", "fastapi", "apscheduler", "alembic"})
 """What takes longer to import than a list takes to be shown."""
 FROM_ROWS = (
-    ("models", "list"),
-    ("models", "history"),
-    ("models", "suspended"),
-    ("notify", "list"),
-    ("warehouse", "counts"),
+    ("drift",),
     ("calibrate", "history"),
 )
 """Commands that are answered from rows, cards and journals: no DICOM object is read."""
@@ -42,6 +41,13 @@ WITHOUT_NUMBERS = (
     ("studies", "undecided"),
     ("review", "list"),
     ("review", "agreement"),
+    ("models", "list"),
+    ("models", "history"),
+    ("models", "suspended"),
+    ("notify", "list"),
+    ("warehouse", "counts"),
+    ("route", "list"),
+    ("retention",),
 )
 """Those for which NumPy, whose threads take as long to begin as the list, is not needed either."""
 
@@ -89,6 +95,11 @@ def test_what_a_command_does_not_need_it_does_not_wait_for(
     assert not set(done.stdout.split()) & spared
 
 
+def test_what_receivers_and_workers_need_is_imported_before_they_are_forked() -> None:
+    assert set(RECEIVERS_NEED) <= set(PROCESSES_NEED)
+    assert set(isolated.WORKERS_NEED) <= {*PROCESSES_NEED, *WORKERS_NEED}
+
+
 @pytest.mark.parametrize(
     ("role", "spared"),
     [
@@ -97,8 +108,7 @@ def test_what_a_command_does_not_need_it_does_not_wait_for(
         ("dicom_node.node.listening", {"starlette", "dbos", "highdicom", "alembic", "cv2"}),
         # With what travels to them: how they store, whom they let in, what they answer from.
         (
-            "dicom_node.network.receiver,dicom_node.archive,dicom_node.node.access,"
-            "dicom_node.node.answering",
+            ",".join(PROCESSES_NEED),
             {"highdicom", "openvino", "fpdf", "alembic", "pydantic", "dbos", "fastapi", "cv2"},
         ),
         ("dicom_node.node.analyst_tools", {"pynetdicom", "sqlalchemy", "dbos", "fastapi", "fpdf"}),

@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 
 from ai_engine.importing.layout import densenet121_shapes
 from ai_engine.library.card import read_card
+from ai_engine.library.file_digest import digest
 from ai_engine.library.registry import shipped_weights
-from ai_engine.library.weights_file import digest
 from dicom_node.cli.application import application
 from dicom_node.errors import ConflictError, NodeError
 from dicom_node.models.cards import ModelUnavailableError

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydicom import Dataset
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.domain.reception import (
     IdentifierMismatchError,
     ObjectTooLargeError,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dicom_node.archive import StorageArchive
+from dicom_node.archive.storage import StorageArchive
 from dicom_node.audit.chain import files_in
 from dicom_node.configuration.peers import NetworkSettings
 from dicom_node.configuration.settings import NodeSettings

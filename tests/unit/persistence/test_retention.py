@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.audit.message import AuditMessage
 from dicom_node.audit.trail import Record, unrecorded
 from dicom_node.domain.commitment import CommitmentRequest, Reference
@@ -156,7 +156,7 @@ class House:
         return Retention(
             self.store,
             data=self.archive.root.parent,
-            evidence=self.evidence,
+            result_path=self.evidence.path,
             rule=rule,
             clock=lambda: LATER,
             disk=lambda _: (10_000, self.used),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.persistence.corridor.commitments import CommitmentStore
 from dicom_node.persistence.corridor.deliveries import DeliveryStore

@@ -14,8 +14,8 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
 
-from dicom_node.archive import ArchiveSettings, StorageArchive
 from dicom_node.archive.objects import DicomObjects, SummarisedObjects
+from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.archive.warehouse_files import DeviceFolders
 from dicom_node.domain.application_entity import ADMINISTERED_EVIDENCE, Role
 from dicom_node.domain.delivery import WAITING, Delivery, RetryPolicy
