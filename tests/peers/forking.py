@@ -1,9 +1,10 @@
 """A process that has imported what it forks: ``python -m tests.peers.forking SOCKET WHAT``.
 
-See `forked`. ``WHAT`` is ``node`` or ``keras``. It has one thread, opens nothing, and forks for
-each request. Each node has a second fork beside it, which waits to become the parent of its
-processes (multiprocessing's fork server): it is told what the node would otherwise start an
-interpreter with.
+See `forked`. ``WHAT`` is ``node`` or ``keras``. It opens nothing, and forks for each request;
+threads that numerical libraries start when they are imported end before each fork, as in the
+parent of a node's processes (`dicom_node.isolation.parent`). Each node has a second fork beside
+it, which waits to become that parent (multiprocessing's fork server): it is told what the node
+would otherwise start an interpreter with.
 """
 
 import fcntl

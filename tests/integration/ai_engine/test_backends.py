@@ -19,7 +19,9 @@ from ai_engine.inference.haste import in_haste
 from ai_engine.inference.keras_process import run_on_openvino_keras
 from ai_engine.inference.openvino_backend import OpenVinoBackend, Precision
 from ai_engine.inference.openvino_branches import branches_of
+from ai_engine.kinds.random_weights import write_random_weights
 from ai_engine.kinds.shipped import CHEST_MODEL, GUARD_MODEL
+from ai_engine.kinds.testing import guard_card
 from ai_engine.library.card import ModelCard
 from ai_engine.library.half_precision import Bf16Change
 from ai_engine.library.registry import ModelRegistry, read_active_versions
@@ -200,6 +202,22 @@ def test_a_failing_keras_process_says_why(monkeypatch: pytest.MonkeyPatch) -> No
         run_on_openvino_keras("ai_engine.inference.export", "/nowhere", "/nowhere/model.xml")
     with pytest.raises(BackendError, match=r"ai_engine\.inference\.export failed: IndexError"):
         run_on_openvino_keras("ai_engine.inference.export")
+
+
+@pytest.mark.slow
+def test_a_keras_process_that_is_started_writes_what_a_forked_one_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests fork these processes; a node starts them, whatever its user wants of Keras."""
+    card = guard_card(tmp_path)
+    forked = write_random_weights(card, tmp_path / "forked.safetensors", seed=1)
+    monkeypatch.setattr(keras_process, "subprocess", subprocess)
+    wanted = tmp_path / "keras.json"
+    wanted.write_text('{"backend": "torch", "image_data_format": "channels_first"}')
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    started = write_random_weights(card, tmp_path / "started.safetensors", seed=1)
+    assert started == forked
 
 
 def test_the_shipped_looks_say_beside_one_another_what_they_say_together(cache: Path) -> None:
