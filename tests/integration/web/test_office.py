@@ -196,6 +196,30 @@ def test_an_ae_title_is_added_and_what_is_wrong_is_said_beside_its_field(
     assert stores.ae_titles.get("DX2").destinations == ("PACS",)
 
 
+def test_what_was_written_is_there_again_after_signing_in_anew(
+    browser: Browser, address: str
+) -> None:
+    page = window(browser, address)
+    page.goto("/ae-titles/new")
+    page.get_by_label("AE title").fill("CT7")
+    page.get_by_label("Host", exact=True).fill("10.0.7.7")
+    page.get_by_label("PACS", exact=True).check()
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Add").click()
+    page.get_by_label("Name").fill("otto")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/ae-titles/new")
+    expect(page.get_by_label("AE title")).to_have_value("CT7")
+    expect(page.get_by_label("Host", exact=True)).to_have_value("10.0.7.7")
+    expect(page.get_by_label("PACS", exact=True)).to_be_checked()
+    expect(page.locator("#notices")).to_contain_text("It was not sent")
+    keep_picture(page, "written-again")
+    page.reload()
+    expect(page.get_by_label("AE title")).to_have_value("")
+    page.close()
+
+
 def test_a_failed_study_is_tried_again_from_the_first_page(
     desk: Page, stores: Repositories
 ) -> None:

@@ -1,6 +1,7 @@
 /* For every page: HTMX, the session's token, and keys that press what is marked with data-key. */
 import htmx from 'htmx.org';
 import { forgetDrafts } from './draft.js';
+import { forgetSent, rememberSent } from './sent.js';
 
 window.htmx = htmx;
 
@@ -76,7 +77,12 @@ document.addEventListener('refused', ({ target, detail }) => {
   });
   target.querySelector?.('[aria-invalid]')?.focus();
 });
-document.addEventListener('submit', (event) => { if (event.target.matches('.who')) forgetDrafts(); });
+rememberSent();
+document.addEventListener('submit', (event) => {
+  if (!event.target.matches('.who')) return;
+  forgetDrafts();
+  forgetSent();
+});
 
 /* What is marked with data-live is drawn anew when the node says that it has changed. */
 const live = document.querySelector('[data-live]');
