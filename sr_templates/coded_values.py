@@ -2,11 +2,13 @@
 
 from pydicom.dataset import Dataset
 
+_VALUES = ("CodeValue", "LongCodeValue", "URNCodeValue")
+
 
 def code_value(item: Dataset, keyword: str) -> str:
-    """The value of the code in a sequence, long or not; "" where there is none."""
+    """The value of the code in a sequence, short, long or a URN; "" where there is none."""
     concept = _concept(item, keyword)
-    return str(concept.get("CodeValue") or concept.get("LongCodeValue") or "")
+    return str(next((concept[name].value for name in _VALUES if concept.get(name)), ""))
 
 
 def code_meaning(item: Dataset, keyword: str) -> str:

@@ -22,6 +22,12 @@ def test_a_code_that_is_too_long_for_code_value_is_read() -> None:
     assert code_meaning(item, NAME) == "A finding"
 
 
+def test_a_code_that_is_a_urn_is_read() -> None:
+    item = an_item(URNCodeValue="urn:lex:us:federal:codified.regulation", CodeMeaning="HIPAA")
+    assert code_value(item, NAME) == "urn:lex:us:federal:codified.regulation"
+    assert scheme(item, NAME) == "", "a URN needs none"
+
+
 def test_what_is_missing_is_empty() -> None:
     empty = Dataset()
     empty.ConceptNameCodeSequence = []
