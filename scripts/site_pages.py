@@ -19,10 +19,11 @@ from dicom_node.administration.administration import Administration
 from dicom_node.cli.application import application
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.models.cards import ModelCards
-from dicom_node.node.administering import make_administration, make_routes
+from dicom_node.node.administering import make_administration
 from dicom_node.node.conformance import conformance_statement
 from dicom_node.node.integration_statement import integration_statement
 from dicom_node.node.repositories import Repositories
+from dicom_node.node.routing import make_routes
 from dicom_node.web.api.router import api_document, make_api
 
 _ROOT = Path(__file__).parents[1]
