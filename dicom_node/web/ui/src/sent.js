@@ -3,7 +3,7 @@ const KEPT = 'sent';
 const LEFT_OUT = new Set(['password', 'file', 'submit', 'button']);
 /* Hidden fields say which entry was read: who has changed it meanwhile is not overwritten. The token is the new session's. */
 const fieldsOf = (form) => [...form.elements].filter((field) => field.name && field.name !== 'csrf_token' && !LEFT_OUT.has(field.type));
-const reader = () => document.querySelector('.who span')?.textContent;
+const reader = () => document.querySelector('.who')?.querySelector('span').textContent;
 
 function remember(form) {
   const kept = new FormData(form);
