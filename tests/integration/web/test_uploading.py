@@ -134,6 +134,26 @@ def test_files_are_dropped_and_what_holds_no_image_is_said_to(page: Page, tmp_pa
     _looked_at(page, "upload-refused")
 
 
+def test_a_folder_is_dropped_with_all_that_is_below_it(page: Page, tmp_path: Path) -> None:
+    """Chromium itself drops it: a script can make files, and no folder."""
+    folder = tmp_path / "of-a-patient"
+    # A browser gives the entries of a folder by a hundred.
+    for number in range(1, 104):
+        place = folder / f"SERIES{number % 2}" / "DEEP"
+        place.mkdir(parents=True, exist_ok=True)
+        dataset = make_dataset(number)
+        dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3.77", f"1.2.3.77.{number % 2}"
+        write_part10(place / f"I{number}", dataset)
+    box = page.locator("#drop").bounding_box()
+    assert box is not None
+    place_of_drop = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    pointer = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        pointer.send("Input.dispatchDragEvent", {"type": kind, **place_of_drop, "data": data})
+    expect(page.get_by_role("status")).to_have_text("103 images arrived and are kept.")
+
+
 def test_the_page_is_used_by_keys_alone(page: Page) -> None:
     # Asked for before the keys: it takes the browser a moment to hand choosers over.
     with page.expect_file_chooser() as chooser:
