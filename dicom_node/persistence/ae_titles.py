@@ -57,9 +57,8 @@ class AeTitleStore:
         """Add ``entity``, or replace the entry of its title, whatever that is by now."""
         with self._engine.begin() as connection:
             present = _present(connection, entity.title)
-            before = _row(present) if present is not None else None
             insert_or_replace(connection, AE_TITLES, [_row(entity)])
-            _note(connection, _row(entity), before, actor=actor, at=at)
+            _note(connection, entity, present, actor=actor, at=at)
 
     def add(self, entity: ApplicationEntity, *, actor: str, at: datetime) -> None:
         """Add ``entity``.
@@ -72,7 +71,7 @@ class AeTitleStore:
         try:
             with self._engine.begin() as connection:
                 connection.execute(sa.insert(AE_TITLES).values(**_row(entity)))
-                _note(connection, _row(entity), None, actor=actor, at=at)
+                _note(connection, entity, None, actor=actor, at=at)
         except sa.exc.IntegrityError as error:
             raise ConflictError(
                 f"AE title {entity.title} is administered already: change that entry "
@@ -90,9 +89,9 @@ class AeTitleStore:
             When it has another version by now.
         """
         with self._engine.begin() as connection:
-            before = _row(_required(connection, entity.title, version))
+            before = _required(connection, entity.title, version)
             insert_or_replace(connection, AE_TITLES, [_row(entity)])
-            _note(connection, _row(entity), before, actor=actor, at=at)
+            _note(connection, entity, before, actor=actor, at=at)
 
     def remove(self, title: str, *, actor: str, at: datetime, version: str = "") -> None:
         """Remove the entry of ``title``; with a ``version``, only that one.
@@ -107,7 +106,7 @@ class AeTitleStore:
         with self._engine.begin() as connection:
             entity = _required(connection, title, version)
             connection.execute(sa.delete(AE_TITLES).where(AE_TITLES.c.title == entity.title))
-            before = _row(entity)
+            before = _said(entity)
             note(connection, "ae remove", entity.title, {}, actor=actor, at=at, before=before)
 
     def fill_if_empty(self, entities: Iterable[ApplicationEntity], *, at: datetime) -> int:
@@ -115,11 +114,11 @@ class AeTitleStore:
         with self._engine.begin() as connection:
             if connection.scalar(sa.select(AUDIT.c.id).where(AUDIT.c.action.like("ae %")).limit(1)):
                 return 0
-            rows = [_row(entity) for entity in entities]
-            insert_or_ignore(connection, AE_TITLES, rows)
-            for row in rows:
-                _note(connection, row, None, actor="ae_titles.toml", at=at)
-        return len(rows)
+            added = tuple(entities)
+            insert_or_ignore(connection, AE_TITLES, [_row(entity) for entity in added])
+            for entity in added:
+                _note(connection, entity, None, actor="ae_titles.toml", at=at)
+        return len(added)
 
 
 def _required(connection: sa.Connection, title: str, version: str) -> ApplicationEntity:
@@ -143,12 +142,13 @@ def _present(connection: sa.Connection, title: str) -> ApplicationEntity | None:
 
 def _note(
     connection: sa.Connection,
-    row: dict[str, Any],
-    before: dict[str, Any] | None,
+    entity: ApplicationEntity,
+    earlier: ApplicationEntity | None,
     *,
     actor: str,
     at: datetime,
 ) -> None:
+    row, before = _said(entity), None if earlier is None else _said(earlier)
     note(connection, "ae put", row["title"], row, actor=actor, at=at, before=before)
 
 
@@ -160,6 +160,13 @@ def _unknown(title: str) -> NotFoundError:
 
 
 def _row(entity: ApplicationEntity) -> dict[str, Any]:
+    is_automatic = entity.compression is Compression.AUTOMATIC
+    kept = Compression.SMALLEST if is_automatic else entity.compression
+    return _said(entity) | {"compression": kept.value, "is_near_plain": is_automatic}
+
+
+def _said(entity: ApplicationEntity) -> dict[str, Any]:
+    """Return an entry as the audit trail names it."""
     return {
         "title": entity.title.strip(" "),
         "host": entity.host,
@@ -193,7 +200,7 @@ def _entity(row: sa.RowMapping) -> ApplicationEntity:
         evidence=tuple(EvidenceKind(kind) for kind in row["evidence"]),
         description=row["description"],
         tls=row["tls"],
-        compression=Compression(row["compression"]),
+        compression=_compression(row),
         url=row["url"],
         proof=Proof(row["proof"]),
         callers=tuple(row["callers"]),
@@ -201,3 +208,9 @@ def _entity(row: sa.RowMapping) -> ApplicationEntity:
         language=LanguageCode(row["language"]),
         beside=row["beside"],
     )
+
+
+def _compression(row: sa.RowMapping) -> Compression:
+    """An earlier version that changes an entry leaves the mark as it is."""
+    kept = Compression(row["compression"])
+    return Compression.AUTOMATIC if kept is Compression.SMALLEST and row["is_near_plain"] else kept

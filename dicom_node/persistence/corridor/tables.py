@@ -72,6 +72,8 @@ AE_TITLES = sa.Table(
     sa.Column("description", sa.String(255), nullable=False),
     sa.Column("tls", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("compression", sa.String(16), nullable=False, server_default="smallest"),
+    # With "smallest" it is "automatic", a word that versions before this column cannot read.
+    sa.Column("is_near_plain", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("language", sa.String(8), nullable=False, server_default="en"),
     sa.Column("beside", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("proof", sa.String(16), nullable=False, server_default="none"),

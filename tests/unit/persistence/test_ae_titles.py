@@ -3,9 +3,10 @@
 import pytest
 import sqlalchemy as sa
 
+from dicom_node.domain.application_entity import Compression
 from dicom_node.errors import NotFoundError
 from dicom_node.persistence.ae_titles import AeTitleStore
-from dicom_node.persistence.corridor.tables import AUDIT
+from dicom_node.persistence.corridor.tables import AE_TITLES, AUDIT
 from tests.unit.builders import EPOCH, an_entity
 
 
@@ -52,3 +53,32 @@ def test_a_title_that_was_removed_does_not_come_back_from_the_file(store: AeTitl
     store.remove("CR1", actor="admin", at=EPOCH)
     assert store.fill_if_empty([an_entity("CR1")], at=EPOCH) == 0
     assert store.all() == ()
+
+
+def test_hosts_of_an_earlier_version_read_every_way_to_compress(
+    store: AeTitleStore, engine: sa.Engine
+) -> None:
+    """They go on beside a newer one (ADR 0023), and know no word that came after them."""
+    for compression in Compression:
+        store.put(an_entity("CR1", compression=compression), actor="t", at=EPOCH)
+        assert store.get("CR1").compression is compression
+        with engine.connect() as connection:
+            (kept,) = connection.scalars(sa.select(AE_TITLES.c.compression))
+        assert kept in {"smallest", "jpeg-ls", "jpeg-2000", "rle", "none"}
+
+
+def test_what_an_earlier_version_sets_is_what_holds(store: AeTitleStore, engine: sa.Engine) -> None:
+    store.put(an_entity("CR1", compression=Compression.AUTOMATIC), actor="t", at=EPOCH)
+    with engine.begin() as connection:
+        connection.execute(sa.update(AE_TITLES).values(compression="rle"))
+    assert store.get("CR1").compression is Compression.RLE
+
+
+def test_the_audit_trail_names_the_way_that_was_chosen(
+    store: AeTitleStore, engine: sa.Engine
+) -> None:
+    store.put(an_entity("CR1", compression=Compression.AUTOMATIC), actor="t", at=EPOCH)
+    with engine.connect() as connection:
+        (detail,) = connection.scalars(sa.select(AUDIT.c.detail))
+    assert detail["compression"] == "automatic"
+    assert "is_near_plain" not in detail

@@ -11,8 +11,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from pydantic import TypeAdapter
 
+from dicom_node.domain.application_entity import Compression
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.errors import ConfigurationError
+from dicom_node.persistence.ae_titles import AeTitleStore
 from dicom_node.persistence.corridor.attribute_tables import INSTANCE_ATTRIBUTES
 from dicom_node.persistence.corridor.attributes import AttributeStore
 from dicom_node.persistence.database import (
@@ -23,7 +25,7 @@ from dicom_node.persistence.database import (
     schema_revision,
 )
 from dicom_node.persistence.schema import HOTBASE
-from tests.unit.builders import EPOCH, an_instance
+from tests.unit.builders import EPOCH, an_entity, an_instance
 
 pytestmark = pytest.mark.slow
 
@@ -109,3 +111,16 @@ def test_instances_of_an_earlier_version_are_noted(engine: sa.Engine) -> None:
             )
         )
         assert noted.scalars().all() == ["\\512\\", ""]
+
+
+def test_an_entry_that_was_automatic_by_name_stays_so(engine: sa.Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    AeTitleStore(engine).put(an_entity("CR1"), actor="t", at=EPOCH)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0049")
+        connection.execute(sa.text("UPDATE ae_titles SET compression = 'automatic'"))
+    migrate(engine)
+    assert AeTitleStore(engine).get("CR1").compression is Compression.AUTOMATIC
