@@ -168,6 +168,7 @@ class RefusalReason(StrEnum):
     NO_MODEL = "no model for this study"
     NO_IMAGE_MODEL = "no model for this image"
     SEVERAL_PATIENTS = "more than one patient in the study"
+    CAME_TWICE = "came again with other content"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

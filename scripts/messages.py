@@ -151,6 +151,7 @@ RESULTS = (
         patterns=(
             "dicom_node/workflow/analysis/completeness.py",
             "dicom_node/workflow/analysis/gate.py",
+            "dicom_node/workflow/analysis/conflicting.py",
             "dicom_node/workflow/analysis/infer.py",
             "dicom_node/workflow/analysis/orders.py",
             "dicom_node/workflow/analysis/patients.py",

@@ -292,6 +292,9 @@ REFUSAL_REASONS = MappingProxyType(
         RefusalReason.SEVERAL_PATIENTS: Code(
             "R-SEVERAL", PRIVATE_SCHEME, "More than one patient in the study"
         ),
+        RefusalReason.CAME_TWICE: Code(
+            "R-CAME-TWICE", PRIVATE_SCHEME, "Came again with other content"
+        ),
         RefusalReason.MULTIFRAME: Code(
             "R-MULTIFRAME", PRIVATE_SCHEME, "More frames than the model accepts"
         ),

@@ -38,7 +38,8 @@ class Job:
     that are looked at although their tags say that they should not be. ``triage`` is what a triage
     model says of them, where one is active and they are radiographs. ``interruption`` says how the
     transfer of the study broke off, where the rest of it did not come. ``decision`` is whose the
-    study is, where its images name several patients and a person has decided.
+    study is, where its images name several patients and a person has decided. ``readers`` and
+    ``reads_first`` are what the strictest of the routes that want it asks of those who read it.
     """
 
     job_id: str
@@ -53,6 +54,8 @@ class Job:
     triage: Triage | None = None
     interruption: AssociationEnd | None = None
     decision: PatientDecision | None = None
+    readers: int = 1
+    reads_first: bool = False
 
     @property
     def abnormality(self) -> float | None:

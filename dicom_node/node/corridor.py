@@ -73,6 +73,8 @@ def make_corridor(
             identity=routing_of(settings),
             tells_unrouted=settings.evidence.report_unrouted,
             rejected=rejected,
+            conflicts=repositories.conflicts.of_study,
+            fetched=repositories.retrievals.fetched,
         ),
         inference=Inference(
             index=repositories.index,

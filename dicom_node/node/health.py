@@ -43,6 +43,7 @@ def standing_problems(
     try:
         repositories.index.ping()
         yield from _study_problems(settings, repositories)
+        yield from _evidence_problems(repositories)
         yield from _delivery_problems(repositories)
         yield from _commitment_problems(repositories)
     except sa.exc.SQLAlchemyError as error:
@@ -125,6 +126,17 @@ def _study_problems(settings: NodeSettings, repositories: Repositories) -> Itera
         )
 
 
+def _evidence_problems(repositories: Repositories) -> Iterator[Problem]:
+    if count := sum(repositories.hotbase.held_counts().values()):
+        yield Problem(
+            kind="held results",
+            count=count,
+            severity=Severity.DEGRADED,
+            words=f"held back, because they break a rule of the Standard: {_results(count)}",
+            advice="dicom-node evidence held says which and why",
+        )
+
+
 def _delivery_problems(repositories: Repositories) -> Iterator[Problem]:
     for each in repositories.deliveries.outages():
         yield Problem(
@@ -166,6 +178,10 @@ def _counted(still: Still) -> str:
     if still.count == 1:
         return "1 study"
     return f"{still.count} or more studies" if still.count == MOST else f"{still.count} studies"
+
+
+def _results(count: int) -> str:
+    return "1 result" if count == 1 else f"{count} results"
 
 
 def _since(still: Still) -> str:

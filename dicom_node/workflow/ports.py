@@ -206,8 +206,14 @@ class ResultStore(Protocol):
     def refusals(self, job_id: str) -> tuple[dict[str, Any], ...]:
         """Return the images that a job's result calls not analysed, as rows."""
 
+    def remarks(self, job_id: str) -> tuple[dict[str, Any], ...]:
+        """Return what must be known of how a job's result came about, as rows."""
+
     def predecessors(self, job: Job) -> tuple[str, ...]:
         """Return the jobs whose results this job's results supersede, newest first."""
+
+    def finished_before(self, job: Job, model_name: str) -> tuple[str, ...]:
+        """Return the finished jobs of a model on a job's study but itself, newest first."""
 
     def keep_prediction(self, job_id: str, prediction: "Result", *, at: datetime) -> None:
         """Record what a model said."""

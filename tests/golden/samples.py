@@ -82,6 +82,8 @@ JOB = Job(
     decision=PatientDecision(
         keys=("a1",), known=("a1", "b2"), is_same=True, actor="somebody", at=AT, why="asked"
     ),
+    readers=2,
+    reads_first=True,
 )
 PREDICTION = Prediction(
     model=MODEL,
@@ -228,6 +230,7 @@ def samples() -> Mapping[str, object]:
             unrouted=JOB,
             told="no model",
             undecided=(JOB,),
+            come_twice=JOB,
         ),
         "inferred": Inferred(job_id=JOB_ID, made_at=AT),
         "evidence": (

@@ -18,11 +18,12 @@ from dicom_node.persistence.upsert import insert_or_change, insert_or_ignore
 # More parameters than this in one statement are too many for some SQLite builds.
 _CHUNK = 500
 _JSON = TypeAdapter(ReceivedInstance)
+_MAY_HAVE_RESULTS = (StudyState.COMPLETE, StudyState.ANALYSED, StudyState.FAILED)
 
 
 def keep_arrivals(
     connection: sa.Connection, instances: Sequence[ReceivedInstance], sender: str | None
-) -> tuple[list[ReceivedInstance], tuple[ReceivedInstance, ...]]:
+) -> tuple[list[ReceivedInstance], tuple[ReceivedInstance, ...], frozenset[str]]:
     """Write down what has arrived, as ``StudyIndex.record`` promises it.
 
     Returns
@@ -31,6 +32,8 @@ def keep_arrivals(
         What makes its study one that is being received.
     tuple of ReceivedInstance
         Objects under a taken UID that had not been noted before.
+    frozenset of str
+        Studies that are being received again because an image of theirs came with other content.
     """
     known = _digests(connection, [each.sop_instance_uid for each in instances])
     fresh: dict[str, ReceivedInstance] = {}
@@ -52,7 +55,10 @@ def keep_arrivals(
     insert_or_ignore(connection, INSTANCES, [_instance_row(each) for each in fresh.values()])
     keep_attributes(connection, fresh.values())
     noted = keep_conflicts(connection, conflicts)
-    return sent, noted
+    doubted = _open_doubted(
+        connection, [each for each in noted if each.sop_instance_uid not in fetched]
+    )
+    return sent, noted, doubted
 
 
 def _digests(connection: sa.Connection, uids: Sequence[str]) -> dict[str, str]:
@@ -78,6 +84,34 @@ def _open_studies(
         if sender is not None or not all(each.sop_instance_uid in repairs for each in arrived):
             row["sender"] = changed["sender"] = row["sender"] if sender is None else sender
         insert_or_change(connection, STUDIES, row, changed)
+
+
+def _open_doubted(
+    connection: sa.Connection, conflicts: Sequence[ReceivedInstance]
+) -> frozenset[str]:
+    """Let studies be looked at once more whose images came with other content: results may stand.
+
+    What the node fetched is an archive's version of what it has, and nobody sent it.
+    """
+    uids = sorted({each.sop_instance_uid for each in conflicts})
+    doubted = set[str]()
+    for start in range(0, len(uids), _CHUNK):
+        of_them = sa.select(INSTANCES.c.study_instance_uid).where(
+            INSTANCES.c.sop_instance_uid.in_(uids[start : start + _CHUNK])
+        )
+        query = sa.select(STUDIES.c.study_instance_uid).where(
+            STUDIES.c.study_instance_uid.in_(of_them), STUDIES.c.state.in_(_MAY_HAVE_RESULTS)
+        )
+        doubted.update(connection.scalars(query))
+    if doubted:
+        again = {
+            "state": StudyState.RECEIVING,
+            "last_received_at": max(each.received_at for each in conflicts),
+        }
+        connection.execute(
+            sa.update(STUDIES).where(STUDIES.c.study_instance_uid.in_(doubted)).values(**again)
+        )
+    return frozenset(doubted)
 
 
 def _keep_priors(connection: sa.Connection, instances: Iterable[ReceivedInstance]) -> None:

@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet, LeftOut
 from dicom_node.domain.job import JOB_TRANSITIONS, Job, JobState
 from dicom_node.errors import ConflictError, NotFoundError
+from dicom_node.persistence.corridor.remark_rows import details_of
+from dicom_node.persistence.corridor.succession import finished_jobs, predecessors_of
 from dicom_node.persistence.corridor.tables import (
     EVIDENCE,
     FINDINGS,
@@ -41,15 +43,7 @@ class Hotbase:
 
     def add_job(self, job: Job, *, at: datetime) -> JobState:
         """Record ``job`` if it is new; return the state it is in."""
-        row = {
-            "job_id": job.job_id,
-            "study_instance_uid": job.study_instance_uid,
-            "revision": job.revision,
-            "route": job.route,
-            "model_name": job.model.name,
-            "model_version": job.model.version,
-            "weights_digest": job.model.weights_digest,
-            "sop_instance_uids": list(job.sop_instance_uids),
+        row = _job_row(job) | {
             "state": JobState.PENDING,
             "created_at": at,
             "finished_at": None,
@@ -88,19 +82,15 @@ class Hotbase:
         return tuple(f"{row['route']}: {row['reason']}" for row in self._rows(query))
 
     def predecessors(self, job: Job) -> tuple[str, ...]:
-        """Return the same model's finished jobs on earlier images of the study, newest first."""
-        query = (
-            sa.select(JOBS.c.job_id)
-            .where(
-                JOBS.c.study_instance_uid == job.study_instance_uid,
-                JOBS.c.model_name == job.model.name,
-                JOBS.c.job_id != job.job_id,
-                JOBS.c.state == JobState.DONE,
-            )
-            .order_by(JOBS.c.finished_at.desc())
-        )
+        """Return the jobs whose results this job's results supersede, newest first."""
         with self._read() as connection:
-            return tuple(connection.scalars(query))
+            return predecessors_of(connection, job.job_id, or_else=_job_row(job))
+
+    def finished_before(self, job: Job, model_name: str) -> tuple[str, ...]:
+        """Return the finished jobs of a model on a job's study but itself, newest first."""
+        study = job.study_instance_uid
+        with self._read() as connection:
+            return finished_jobs(connection, study, model_name, but=job.job_id)
 
     def keep_prediction(self, job_id: str, prediction: "Result", *, at: datetime) -> None:
         """Record findings, measurements and refusals, and the whole; repeating changes nothing."""
@@ -161,7 +151,10 @@ class Hotbase:
     def remarks(self, job_id: str) -> tuple[dict[str, Any], ...]:
         """Return what must be known of how a job's result came about, as rows."""
         query = sa.select(REMARKS).where(REMARKS.c.job_id == job_id)
-        return self._rows(query.order_by(REMARKS.c.kind, REMARKS.c.sop_instance_uid))
+        rows = self._rows(query.order_by(REMARKS.c.kind, REMARKS.c.sop_instance_uid))
+        return tuple(
+            {**row, "detail": detail} for row in rows for detail in details_of(row["detail"])
+        )
 
     def jobs(self, study_instance_uid: str) -> tuple[dict[str, Any], ...]:
         """Return a study's jobs as rows, oldest first."""
@@ -338,6 +331,19 @@ class Hotbase:
     def _rows(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> tuple[dict[str, Any], ...]:
         with self._read() as connection:
             return tuple(dict(row) for row in connection.execute(query).mappings())
+
+
+def _job_row(job: Job) -> dict[str, Any]:
+    return {
+        "job_id": job.job_id,
+        "study_instance_uid": job.study_instance_uid,
+        "revision": job.revision,
+        "route": job.route,
+        "model_name": job.model.name,
+        "model_version": job.model.version,
+        "weights_digest": job.model.weights_digest,
+        "sop_instance_uids": list(job.sop_instance_uids),
+    }
 
 
 def _evidence(row: dict[str, Any]) -> EvidenceObject:

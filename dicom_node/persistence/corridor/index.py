@@ -44,8 +44,8 @@ class StudyIndex(StudyStandings):
         fetched came from an archive, and the study from somebody else.
 
         The first object under a SOP Instance UID counts; a later one with other bytes is noted
-        as a conflict, and one with the same bytes changes nothing, unless its study was a prior:
-        somebody sends it now.
+        as a conflict, which has its study looked at once more where there may be a result; and one
+        with the same bytes changes nothing, unless its study was a prior: somebody sends it now.
 
         What the node fetches as a prior is one, and is not received.
 
@@ -59,9 +59,9 @@ class StudyIndex(StudyStandings):
         """
         engine = self._engine if self._are_of_priors(instances) else self._repeatable
         with engine.begin() as connection:
-            sent, noted = keep_arrivals(connection, instances, sender)
+            sent, noted, doubted = keep_arrivals(connection, instances, sender)
         warn_of(noted)
-        return frozenset(each.study_instance_uid for each in sent)
+        return doubted.union(each.study_instance_uid for each in sent)
 
     def claim(self, study_instance_uid: str, *, by: str, at: datetime) -> StoredStudy | None:
         """Freeze what has been received of a study as its next revision, for the workflow ``by``.

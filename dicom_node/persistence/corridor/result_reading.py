@@ -8,6 +8,8 @@ import sqlalchemy as sa
 from ai_engine.prediction import Remark, RemarkKind
 from dicom_node.domain.evidence import EvidenceSet, MadeObjects
 from dicom_node.domain.review.review import UnanalysedImage
+from dicom_node.persistence.corridor.remark_rows import details_of
+from dicom_node.persistence.corridor.succession import predecessors_of
 from dicom_node.persistence.corridor.tables import EVIDENCE, IS_HELD, JOBS, REFUSALS, REMARKS
 from sr_templates.evidence_kind import EvidenceKind
 
@@ -20,9 +22,10 @@ def remarks_of(connection: sa.Connection, job_id: str) -> tuple[Remark, ...]:
         Remark(
             kind=RemarkKind(row["kind"]),
             sop_instance_uid=row["sop_instance_uid"],
-            detail=row["detail"],
+            detail=detail,
         )
         for row in connection.execute(query).mappings()
+        for detail in details_of(row["detail"])
     )
     return tuple(sorted(found, key=lambda each: (order.index(each.kind), each.sop_instance_uid)))
 
@@ -50,7 +53,7 @@ def disagreeing(connection: sa.Connection, job_ids: Collection[str]) -> frozense
 def made_of(connection: sa.Connection, study_instance_uid: str) -> tuple[MadeObjects, ...]:
     """Return what models have made of a study, by model and kind, without what is held back.
 
-    Of a model's jobs on one study only the last one counts: its objects take the others' place.
+    Of jobs that follow each other only the last one counts: its objects take the others' place.
     """
     query = (
         sa.select(JOBS.c.job_id, JOBS.c.model_name, JOBS.c.model_version, EVIDENCE.c.kind)
@@ -63,11 +66,15 @@ def made_of(connection: sa.Connection, study_instance_uid: str) -> tuple[MadeObj
         .order_by(JOBS.c.created_at, EVIDENCE.c.kind)
     )
     found = connection.execute(query).all()
-    last = {row.model_name: row.job_id for row in found}
+    replaced = frozenset(
+        each
+        for job_id in {row.job_id for row in found}
+        for each in predecessors_of(connection, job_id)
+    )
     counted = Counter(
         (row.model_name, row.model_version, EvidenceKind(row.kind))
         for row in found
-        if last[row.model_name] == row.job_id
+        if row.job_id not in replaced
     )
     return tuple(
         MadeObjects(model_name=name, model_version=version, kind=kind, count=count)

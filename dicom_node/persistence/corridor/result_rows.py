@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from ai_engine.ct.prediction import CtPrediction, SeriesRefusal
 from ai_engine.ct.results import CtAnalysis
 from ai_engine.kinds.bones.prediction import BonePrediction
-from ai_engine.prediction import Prediction
+from ai_engine.prediction import Prediction, Remark
 from ai_engine.result import Result
+from dicom_node.persistence.corridor.remark_rows import joined
 from dicom_node.persistence.corridor.tables import (
     FINDINGS,
     MEASUREMENTS,
@@ -23,10 +24,17 @@ Rows = Sequence[Mapping[str, Any]]
 
 def result_rows(job_id: str, prediction: Result) -> Mapping[sa.Table, Rows]:
     """Return the rows of a job's result, by table."""
-    remarks = [
-        {"job_id": job_id, **asdict(each), "kind": each.kind.value} for each in prediction.remarks
-    ]
-    return {REMARKS: remarks, **_said(job_id, prediction)}
+    return {REMARKS: list(_remarks(job_id, prediction.remarks)), **_said(job_id, prediction)}
+
+
+def _remarks(job_id: str, remarks: Sequence[Remark]) -> Iterator[dict[str, Any]]:
+    """Yield a row for each image and kind, which are the key: it holds all that is said so."""
+    said: dict[tuple[str, str], list[str]] = {}
+    for each in remarks:
+        said.setdefault((each.sop_instance_uid, each.kind.value), []).append(each.detail)
+    for (uid, kind), details in said.items():
+        row = {"job_id": job_id, "sop_instance_uid": uid, "kind": kind}
+        yield {**row, "detail": joined(details)}
 
 
 def _said(job_id: str, prediction: Result) -> Mapping[sa.Table, Rows]:

@@ -1,6 +1,6 @@
 """What the node is fetching of which archive, and what to make of an image that comes of it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import sqlalchemy as sa
@@ -83,6 +83,13 @@ class RetrievalStore:
         )
         with self._engine.connect().execution_options(read_only=True) as connection:
             return {row.archive: row.outcome for row in connection.execute(query)}
+
+    def fetched(self, instances: Sequence[ReceivedInstance]) -> frozenset[str]:
+        """Return which of these instances the node fetched itself, by SOP Instance UID."""
+        if not instances:
+            return frozenset()
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            return frozenset(purposes_of(connection, instances))
 
     def end_all(self, *, until: datetime) -> None:
         """End what goes on no more: the node was stopped in its midst."""

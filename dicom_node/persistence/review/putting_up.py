@@ -11,6 +11,7 @@ from dicom_node.domain.review.review import (
     ReviewItem,
     ReviewState,
 )
+from dicom_node.persistence.corridor.succession import predecessors_of
 from dicom_node.persistence.review.rows import ct_json, finding_row, item_row
 from dicom_node.persistence.review.tables import (
     IS_OPEN,
@@ -32,7 +33,7 @@ def put(
     findings: Sequence[FindingUnderReview],
     ct: tuple[CtUnderReview, bytes] | None,
 ) -> None:
-    """Write an item down once; open items of the same study and model are superseded by it."""
+    """Write an item down once; open items of earlier results of its route are superseded by it."""
     row = item_row(item)
     choices = [(name, row[name]) for name in _CHOICES]
     choices += [(_LABEL, each) for each in _labels_to_choose(item, findings, ct is not None)]
@@ -51,15 +52,26 @@ def put(
         REVIEW_CHOICES,
         [{"field": name, "value": value} for name, value in choices if value],
     )
+    _supersede(connection, item)
+
+
+def _supersede(connection: sa.Connection, item: ReviewItem) -> None:
+    """Take off the list what an item follows; another route's result of its model is to be read."""
+    is_before = sa.and_(
+        _ITEMS.study_instance_uid == item.study_instance_uid,
+        _ITEMS.model_name == item.model.name,
+        _ITEMS.item_id != item.item_id,
+        _ITEMS.created_at <= item.created_at,
+        IS_OPEN,
+    )
+    before = connection.execute(sa.select(_ITEMS.item_id, _ITEMS.route).where(is_before)).all()
+    if not before:
+        return
+    followed = predecessors_of(connection, item.item_id)
+    gone = [each.item_id for each in before if each.route == item.route or each.item_id in followed]
     connection.execute(
         sa.update(REVIEW_ITEMS)
-        .where(
-            _ITEMS.study_instance_uid == item.study_instance_uid,
-            _ITEMS.model_name == item.model.name,
-            _ITEMS.item_id != item.item_id,
-            _ITEMS.created_at <= item.created_at,
-            IS_OPEN,
-        )
+        .where(_ITEMS.item_id.in_(gone), IS_OPEN)
         .values(
             state=ReviewState.SUPERSEDED.value,
             is_open=False,

@@ -44,6 +44,7 @@ class EvidenceOrder:
     ``earlier`` is what was made before, where the job is done once more. ``renditions`` are what
     destinations want beside how results are made for everybody; ``requested`` is the order of
     images that name none; ``compared_with`` is the result of an earlier study of the patient.
+    ``series`` is that of the report where it is not its model's.
     """
 
     job: Job
@@ -53,6 +54,7 @@ class EvidenceOrder:
     wanted: frozenset[EvidenceKind] = frozenset()
     earlier: tuple[EvidenceObject, ...] = ()
     replaced: Replaced = field(default_factory=Replaced)
+    series: str = ""
     renditions: tuple[Rendition, ...] = ()
     requested: RequestedProcedure | None = None
     compared_with: EarlierResult | None = None

@@ -9,7 +9,7 @@ from datetime import datetime
 from ai_engine.prediction import Prediction, RefusalReason, Remark, RemarkKind
 from ai_engine.result import Result
 from dicom_node.domain.header_words import contradiction_of
-from dicom_node.domain.instance import Conflict, InstanceHeader, ReceivedInstance
+from dicom_node.domain.instance import InstanceHeader, ReceivedInstance
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.performed_step import NOTHING_ANNOUNCED, Announced
 from dicom_node.domain.route import Route
@@ -17,6 +17,11 @@ from dicom_node.errors import AwayError, NodeError
 from dicom_node.workflow.analysis.completeness import (
     signs_of_incompleteness,
     signs_of_reports,
+)
+from dicom_node.workflow.analysis.conflicting import (
+    FindsConflicts,
+    conflict_remark,
+    no_conflicts,
 )
 from dicom_node.workflow.analysis.orders import FindsOrders, NoOrders, order_remark
 from dicom_node.workflow.analysis.patients import without_own
@@ -78,7 +83,7 @@ class Inference:
         beside: PredictsBeside = _nothing_beside,
         routes: Callable[[], tuple[Route, ...]] = tuple,
         rejected: FindsRejected = nothing_rejected,
-        conflicts: Callable[[str], Sequence[Conflict]] = lambda _study: (),
+        conflicts: FindsConflicts = no_conflicts,
     ) -> None:
         """Keep the parts.
 
@@ -155,7 +160,8 @@ class Inference:
         remarked = with_remarks(told, job, instances, self._archive)
         study = without_own(self._index.instances(job.study_instance_uid), self._results)
         whole = self._with_set_aside(remarked, job, study)
-        remarks = (*whole.remarks, *self._come_twice(job), *self._incomplete(job, study))
+        twice = conflict_remark(job, self._conflicts(job.study_instance_uid))
+        remarks = (*whole.remarks, *twice, *self._incomplete(job, study))
         return replace(whole, remarks=remarks)
 
     def _with_set_aside(
@@ -173,18 +179,6 @@ class Inference:
             return replace(prediction, remarks=remarks)
         refusals = set_aside(job, study, self._routes(), rejected)
         return replace(prediction, remarks=remarks, refusals=(*prediction.refusals, *refusals))
-
-    def _come_twice(self, job: Job) -> Iterator[Remark]:
-        """Where a UID stands for two objects, nobody but a person can say which is meant."""
-        others = {each.sop_instance_uid for each in self._conflicts(job.study_instance_uid)}
-        if twice := sorted(others.intersection(job.sop_instance_uids)):
-            count = len(twice)
-            yield Remark(
-                kind=RemarkKind.HEADER_VALUES,
-                sop_instance_uid=twice[0],
-                detail=f"Images that came twice, with other content under the same SOP Instance "
-                f"UID: {count}. What came first was analysed.",
-            )
 
     def _incomplete(self, job: Job, others: Sequence[ReceivedInstance]) -> Iterator[Remark]:
         yield from signs_of_incompleteness(others, job.sop_instance_uids)

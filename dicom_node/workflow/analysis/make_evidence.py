@@ -35,7 +35,7 @@ from dicom_node.workflow.analysis.evidence_order import (
     MadeEvidence,
     Rendered,
 )
-from dicom_node.workflow.analysis.patients import in_own_series
+from dicom_node.workflow.analysis.report_series import in_own_series
 from dicom_node.workflow.ports import ObjectArchive
 from sr_templates.context import EvidenceContext
 from sr_templates.corrections import correction_remarks, representations
@@ -195,8 +195,7 @@ class EvidenceMaking:
             companions=_sent(companions),
             earlier=work.order.compared_with,
         )
-        told = in_own_series(report, work.order.job)
-        yield self._kept(work, EvidenceKind.SR, told, work.headers)
+        yield self._kept(work, EvidenceKind.SR, report, work.headers)
         yield from (kept for kept, _ in companions)
 
     def _adopted(self, prediction: Prediction, work: _Work) -> Iterator[_Companion]:
@@ -353,9 +352,14 @@ class EvidenceMaking:
         self, work: _Work, kind: EvidenceKind, dataset: Dataset, sources: tuple[Dataset, ...]
     ) -> EvidenceObject:
         uid = str(dataset.SOPInstanceUID)
-        before = next((each for each in work.order.earlier if each.sop_instance_uid == uid), None)
-        if before is not None and not before.is_held:
-            return before
+        if kind is EvidenceKind.SR:
+            order = work.order
+            replaced = order.replaced.results if order.series else ()
+            before = tuple(map(self._archive.evidence, replaced))
+            in_own_series(dataset, order.job, order.series, before)
+        earlier = next((each for each in work.order.earlier if each.sop_instance_uid == uid), None)
+        if earlier is not None and not earlier.is_held:
+            return earlier
         found = problems(dataset, sources)
         if found:
             _LOG.error("evidence held kind=%s sop=%s problems=%r", kind, uid, found)

@@ -9,8 +9,6 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pydicom import Dataset
-
 from ai_engine.prediction import ModelIdentity, Prediction, Refusal, RefusalReason
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.job import Job, job_identifier
@@ -23,7 +21,6 @@ from dicom_node.domain.patient import (
 from dicom_node.domain.study import StoredStudy
 from dicom_node.workflow.analysis.unrouted import shown_of
 from dicom_node.workflow.ports import PatientDecisions, ResultStore
-from sr_templates.uids import derived_uid
 
 _LOG = logging.getLogger(__name__)
 UNDECIDED = "patient undecided"
@@ -109,14 +106,6 @@ def undecided_job(
         sop_instance_uids=shown,
         destinations=destinations,
     )
-
-
-def in_own_series(report: Dataset, job: Job) -> Dataset:
-    """Give what is told to one of a study's patients a series apart: a series is of one patient."""
-    if job.route == UNDECIDED:
-        series = str(report.SeriesInstanceUID)
-        report.SeriesInstanceUID = derived_uid("patient", series, *job.sop_instance_uids)
-    return report
 
 
 def several_patients(job: Job, reason: str) -> Prediction:

@@ -23,7 +23,14 @@ from dicom_node.workflow.analysis.evidence_order import (
 from dicom_node.workflow.analysis.infer import Analysis, job_instances, told_instances
 from dicom_node.workflow.analysis.orders import FindsOrders, NoOrders
 from dicom_node.workflow.analysis.patients import UNDECIDED, several_patients
-from dicom_node.workflow.analysis.unrouted import BROKE_OFF, as_routing, broken_off, no_model
+from dicom_node.workflow.analysis.unrouted import (
+    BROKE_OFF,
+    COME_TWICE,
+    ROUTING,
+    broken_off,
+    came_twice,
+    no_model,
+)
 from dicom_node.workflow.ports import (
     AeTitles,
     Clock,
@@ -38,6 +45,7 @@ from sr_templates.earlier_result import EarlierResult
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.rendition import PLAIN, Rendition
 from sr_templates.requested_procedure import RequestedProcedure
+from sr_templates.uids import derived_uid, model_parts, series_uid
 
 _LOG = logging.getLogger(__name__)
 WITH_REPORT = ("the report that it belongs to is held",)
@@ -123,8 +131,8 @@ class Reporting:
     def report_failure(self, job: Job, detail: str = "") -> tuple[EvidenceObject, ...]:
         """Return the report that says that a job failed, durable in the archive and recorded.
 
-        There is one for each job, however often it fails; and none where an earlier report of the
-        same model stands, because viewers show only the newest one of a series. ``detail`` says
+        There is one for each job, however often it fails; and none where an earlier report that it
+        would follow stands, because viewers show only the newest one of a series. ``detail`` says
         why, in words.
         """
         stands = (
@@ -142,6 +150,7 @@ class Reporting:
             prediction=Prediction(model=job.model, images=(), refusals=refusals),
             instances=job_instances(self._index, job),
             context=self._context(self._clock()),
+            series=self._series(job, self._results.finished_before(job, job.model.name)),
             requested=self._requested(job),
         )
         try:
@@ -162,10 +171,14 @@ class Reporting:
     ) -> tuple[EvidenceObject, ...]:
         """Return the report that says why a study has no result, durable and recorded.
 
-        That is that no route wants it, that it names several patients and waits for a person, or
-        that its analysis broke off.
+        That is that no route wants it, that it names several patients and waits for a person, that
+        its analysis broke off, or that images of it came twice, the second time after its result.
         """
-        words = {UNDECIDED: several_patients, BROKE_OFF: broken_off}
+        words = {
+            UNDECIDED: several_patients,
+            BROKE_OFF: broken_off,
+            COME_TWICE: came_twice,
+        }
         prediction = words.get(job.route, no_model)(job, told)
         self._results.keep_prediction(job.job_id, prediction, at=study.completed_at)
         return self.report(Analysis(job=job, prediction=prediction, made_at=study.completed_at))
@@ -173,6 +186,7 @@ class Reporting:
     def _order(self, analysis: Analysis, earlier: tuple[EvidenceObject, ...]) -> EvidenceOrder:
         job = analysis.job
         destinations = self._destinations(job)
+        others = self._results.finished_before(job, job.model.name)
         return EvidenceOrder(
             job=job,
             prediction=analysis.prediction,
@@ -180,7 +194,8 @@ class Reporting:
             context=self._context(analysis.made_at),
             wanted=_wanted(destinations),
             earlier=earlier,
-            replaced=self._replaced(job),
+            replaced=self._replaced(job, others),
+            series=self._series(job, others),
             renditions=tuple(dict.fromkeys(_renditions(destinations).values())),
             requested=self._requested(job),
             compared_with=self._before(job, analysis.prediction),
@@ -239,14 +254,14 @@ class Reporting:
             remarked = replace(prediction, remarks=(*prediction.remarks, *made.remarks))
             self._results.keep_prediction(analysis.job.job_id, remarked, at=analysis.made_at)
 
-    def _replaced(self, job: Job) -> Replaced:
+    def _replaced(self, job: Job, others: tuple[str, ...]) -> Replaced:
         """Return what a report takes the place of in viewers, which show a series' newest one.
 
         That is the model's newest report, one that this job had failed, or else one that no route
         wanted the study; and every report of a person on an earlier result: not only the newest,
-        since what they say stays true.
+        since what they say stays true. ``others`` are the model's finished jobs on the study.
         """
-        earlier = self._of_patient(job, self._results.predecessors(job))
+        earlier = self._of_patient(job, self._results.predecessors(job)) if others else ()
         own = (
             *(self._results.evidence(earlier[0]) if earlier else ()),
             *self._results.evidence(job.job_id, EvidenceSet.FAILURE),
@@ -261,9 +276,40 @@ class Reporting:
             external=tuple(each for each in closing if each is not None),
         )
 
+    def _series(self, job: Job, others: tuple[str, ...]) -> str:
+        """Return the series of a job's report where that is not its model's.
+
+        A report that another route has of the model, and that stands, would be hidden there, for
+        viewers show a series' newest one. What follows a report stays in its series.
+        """
+        if not others or (job.model.name == ROUTING and job.route != COME_TWICE):
+            return ""
+        study, parts = job.study_instance_uid, model_parts(job.model)
+        of_model = series_uid(study, job.model, EvidenceKind.SR)
+        of_route = derived_uid("route", study, *parts, job.route)
+        own = {
+            each
+            for one in (job.job_id, *self._results.predecessors(job))
+            for each in self._reported(one)
+        }
+        if of_model in own and of_route not in own:
+            return ""
+        is_taken = any(of_model in self._reported(each) for each in others)
+        return of_route if is_taken or of_route in own else ""
+
+    def _reported(self, job_id: str) -> frozenset[str]:
+        """Return the series in which a job has reports."""
+        sets = (EvidenceSet.RESULT, EvidenceSet.FAILURE)
+        return frozenset(
+            each.series_instance_uid
+            for evidence_set in sets
+            for each in self._results.evidence(job_id, evidence_set)
+            if each.kind is EvidenceKind.SR
+        )
+
     def _unrouted_before(self, job: Job) -> tuple[EvidenceObject, ...]:
         """Return what said, before a later image came, that no route wants the study."""
-        said = self._of_patient(job, self._results.predecessors(as_routing(job)))
+        said = self._of_patient(job, self._results.finished_before(job, ROUTING))
         return self._results.evidence(said[0]) if said else ()
 
     def _of_patient(self, job: Job, earlier: tuple[str, ...]) -> tuple[str, ...]:

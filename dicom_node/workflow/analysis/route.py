@@ -21,13 +21,30 @@ from dicom_node.domain.route_matching import (
 )
 from dicom_node.domain.study import StoredStudy
 from dicom_node.errors import AwayError, NodeError
+from dicom_node.workflow.analysis.conflicting import (
+    FindsConflicts,
+    is_of_conflict,
+    no_conflicts,
+)
 from dicom_node.workflow.analysis.patients import Owned, Patients, undecided_job, without_own
 from dicom_node.workflow.analysis.set_aside import FindsRejected, nothing_rejected, set_aside
-from dicom_node.workflow.analysis.unrouted import broken_off_job, kept_out_job, unrouted_job
+from dicom_node.workflow.analysis.unrouted import (
+    broken_off_job,
+    come_twice_job,
+    kept_out_job,
+    unrouted_job,
+)
 from dicom_node.workflow.ports import AeTitles, Clock, Models, ResultStore, StudyStore
 
 _LOG = logging.getLogger(__name__)
 NO_VERSION = "none"
+FindsFetched = Callable[[Sequence[ReceivedInstance]], frozenset[str]]
+"""Says which images the node fetched itself, by SOP Instance UID."""
+
+
+def _nothing_fetched(_instances: Sequence[ReceivedInstance]) -> frozenset[str]:
+    """Take every image as sent by somebody."""
+    return frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +56,8 @@ class Routed:
     some, it says the same of images that pixels alone have kept out, and of those that came after
     the result that would have spoken of them.
     ``undecided`` are such jobs too, one for each patient that the study names, where nobody has
-    decided yet whose it is.
+    decided yet whose it is; and ``come_twice`` is the one of saying that other content came under
+    the SOP Instance UIDs of images after their result.
     """
 
     jobs: tuple[Job, ...]
@@ -48,6 +66,7 @@ class Routed:
     unrouted: Job | None = None
     told: str = ""
     undecided: tuple[Job, ...] = ()
+    come_twice: Job | None = None
 
     @property
     def new_jobs(self) -> tuple[Job, ...]:
@@ -67,7 +86,8 @@ class Routed:
 
     @property
     def _unanswered(self) -> tuple[Job, ...]:
-        return self.undecided if self.unrouted is None else (self.unrouted, *self.undecided)
+        every = (self.unrouted, *self.undecided, self.come_twice)
+        return tuple(job for job in every if job is not None)
 
     @property
     def job_ids(self) -> tuple[str, ...]:
@@ -75,22 +95,21 @@ class Routed:
         return tuple(job.job_id for job in self.jobs)
 
 
-def merged(jobs: Iterable[Job], routes: Iterable[Route] = ()) -> tuple[Job, ...]:
+def merged(jobs: Iterable[Job]) -> tuple[Job, ...]:
     """Return each job once, urgent ones first.
 
     Routes that want the same model to look at the same images want one job: it is urgent where one
-    of them is in a hurry, and its results go wherever one of them sends them. It is named after the
-    route that wants most of the people who read it.
+    of them is in a hurry, its results go wherever one of them sends them, and people read it as the
+    strictest of them asks.
     """
-    reading = {each.name: (each.readers, each.reads_first) for each in routes}
     once: dict[str, Job] = {}
     for job in jobs:
         if (known := once.get(job.job_id)) is not None:
-            names = (known.route, job.route)
             job = replace(  # noqa: PLW2901 - one job out of two
                 known,
-                route=max(names, key=lambda name: reading.get(name, (1, False))),
                 urgent=known.urgent or job.urgent,
+                readers=max(known.readers, job.readers),
+                reads_first=known.reads_first or job.reads_first,
                 destinations=tuple(dict.fromkeys((*known.destinations, *job.destinations))),
             )
         once[job.job_id] = job
@@ -113,11 +132,18 @@ class Routing:
         identity: ModelIdentity,
         tells_unrouted: bool = True,
         rejected: FindsRejected = nothing_rejected,
+        conflicts: FindsConflicts = no_conflicts,
+        fetched: FindsFetched = _nothing_fetched,
     ) -> None:
         """Keep the parts.
 
         Parameters
         ----------
+        conflicts
+            Says what of a study came under a SOP Instance UID that was taken.
+        fetched
+            Says which images the node fetched itself: nobody waits for results of them where they
+            came from.
         routes
             Says which routes there are at this moment: they may be changed while the node runs.
         identity
@@ -128,6 +154,8 @@ class Routing:
             Says which images were rejected: they are left out where valid ones are there.
         """
         self._rejected = rejected
+        self._conflicts = conflicts
+        self._fetched = fetched
         self._patients = patients
         self._identity = identity
         self._tells_unrouted = tells_unrouted
@@ -164,8 +192,7 @@ class Routing:
             without_rejected(match, rejected) for match in matching_routes(routes, instances, looks)
         )
         jobs = merged(
-            (replace(self._job(study, match, instances), decision=decision) for match in matches),
-            routes,
+            replace(self._job(study, match, instances), decision=decision) for match in matches
         )
         if not jobs:
             reason = refusal_of(routes, instances, looks)
@@ -178,15 +205,33 @@ class Routing:
         late = {each.sop_instance_uid: each for each in self._late(done, instances, rejected)}
         aside = {each.sop_instance_uid: each for each in instances if each.sop_instance_uid in late}
         aside |= {each.sop_instance_uid: each for each in kept_out}
+        twice = self._unrouted_job(study, self._come_twice(study, done, instances))
+        routed = Routed(jobs=jobs, finished=finished)
+        if twice is not None:
+            twice = come_twice_job(twice)
+            routed = replace(routed, finished=(*finished, *self._added((twice,))), come_twice=twice)
         job = self._unrouted_job(study, aside.values())
         if job is None:
-            return Routed(jobs=jobs, finished=finished)
+            return routed
         job = kept_out_job(job)
         by_pixels = [told_refusal_of(routes, kept_out, looks)] if kept_out else []
         told = "; ".join([*by_pixels, *sorted({each.detail for each in late.values()})])
-        return Routed(
-            jobs=jobs, finished=(*finished, *self._added((job,))), unrouted=job, told=told
+        return replace(
+            routed, finished=(*routed.finished, *self._added((job,))), unrouted=job, told=told
         )
+
+    def _come_twice(
+        self, study: StoredStudy, done: Sequence[Job], instances: Sequence[ReceivedInstance]
+    ) -> Iterator[ReceivedInstance]:
+        """Yield images under whose UIDs other content came after the results that they are in."""
+        conflicts = self._conflicts(study.study_instance_uid) if done else ()
+        others = {each.sop_instance_uid for each in conflicts}
+        late: set[str] = set()
+        for job in done:
+            if twice := others.intersection(job.sop_instance_uids):
+                said = self._results.remarks(job.job_id)
+                late |= set() if any(is_of_conflict(row["detail"]) for row in said) else twice
+        yield from (each for each in instances if each.sop_instance_uid in late)
 
     def _late(
         self,
@@ -270,7 +315,11 @@ class Routing:
         self, study: StoredStudy, instances: Iterable[ReceivedInstance]
     ) -> tuple[str, ...]:
         """Return where results go by who sent the study last, and by who sent these images."""
-        titles = dict.fromkeys((study.sender, *(each.calling_ae.strip() for each in instances)))
+        sender = study.sender.strip()
+        others = tuple(each for each in instances if each.calling_ae.strip() != sender)
+        fetched = self._fetched(others) if others else frozenset()
+        sent = (each for each in others if each.sop_instance_uid not in fetched)
+        titles = dict.fromkeys((sender, *(each.calling_ae.strip() for each in sent)))
         found = (self._ae_titles.find(each) for each in titles)
         return tuple(dict.fromkeys(title for each in found if each for title in each.destinations))
 
@@ -346,4 +395,6 @@ class Routing:
             doubts=match.doubts,
             triage=self._triage(model, match, instances),
             interruption=study.interruption,
+            readers=match.route.readers,
+            reads_first=match.route.reads_first,
         )

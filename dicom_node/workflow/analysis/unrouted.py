@@ -18,6 +18,12 @@ ROUTING = "dicom-node-routing"
 NO_ROUTE = "no route"
 BROKE_OFF = "analysis broke off"
 KEPT_OUT = "kept out by pixels"
+COME_TWICE = "came twice"
+_NOT_LOOKED_AT = (
+    "After the result was made, an object with other content came under the SOP Instance UID of "
+    "this image, or of others of its series. It is kept and was not looked at: the result is of "
+    "what came first."
+)
 
 
 def routing_identity(*, version: str, manufacturer: str) -> ModelIdentity:
@@ -81,6 +87,14 @@ def kept_out_job(job: Job) -> Job:
     return _apart(job, KEPT_OUT)
 
 
+def come_twice_job(job: Job) -> Job:
+    """Return the job of saying that other content came under the UIDs of analysed images.
+
+    ``job`` would say that no route wants the study.
+    """
+    return _apart(job, COME_TWICE)
+
+
 def _apart(job: Job, route: str) -> Job:
     distinct = (route, *job.sop_instance_uids)
     job_id = job_identifier(job.study_instance_uid, job.model, distinct)
@@ -110,9 +124,13 @@ def no_model(job: Job, words: str) -> Prediction:
     return Prediction(model=job.model, images=(), refusals=refusals)
 
 
-def as_routing(job: Job) -> Job:
-    """Return the job as routing would have it, to look for what routing said of its study."""
-    return replace(job, model=replace(job.model, name=ROUTING))
+def came_twice(job: Job, _words: str) -> Prediction:
+    """Return what is said of images under whose UIDs other content came after their result."""
+    refusals = tuple(
+        Refusal(sop_instance_uid=uid, reason=RefusalReason.CAME_TWICE, detail=_NOT_LOOKED_AT)
+        for uid in job.sop_instance_uids
+    )
+    return Prediction(model=job.model, images=(), refusals=refusals)
 
 
 def shown_of(instances: Iterable[ReceivedInstance]) -> tuple[str, ...]:

@@ -57,8 +57,8 @@ class Reviewing:
     def enqueue(self, analysis: Analysis, evidence: Sequence[EvidenceObject]) -> None:
         """Let an analysis wait for an expert; one that judged no image has nothing to review.
 
-        What the same model said of the study before is superseded by it. Doing this again changes
-        nothing.
+        What the same model said for the same route before is superseded by it. Doing this again
+        changes nothing.
         """
         prediction = analysis.prediction
         if isinstance(prediction, CtPrediction):
@@ -107,7 +107,7 @@ class Reviewing:
     ) -> ReviewItem:
         """Return an item of what a job's images are, without what the model says of them.
 
-        A route that is gone wants one reader.
+        A route that is gone wants what it did when the job was made.
         """
         route = next((each for each in self._routes() if each.name == job.route), None)
         return ReviewItem(
@@ -124,8 +124,8 @@ class Reviewing:
             priority=Priority.LOW,
             uncertainty=0.0,
             image_count=len(instances),
-            readers=route.readers if route is not None else 1,
-            reads_first=route is not None and route.reads_first,
+            readers=max(job.readers, route.readers if route is not None else 1),
+            reads_first=job.reads_first or (route is not None and route.reads_first),
         )
 
     def _add(

@@ -15,6 +15,7 @@ import pytest
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.commitment import CommitmentRequest, Reference
 from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.health import Severity, status_of
 from dicom_node.domain.study import StudyState
 from dicom_node.node import disks
@@ -26,6 +27,7 @@ from dicom_node.node.health import (
     standing_problems,
 )
 from dicom_node.node.repositories import Repositories
+from sr_templates.evidence_kind import EvidenceKind
 from tests.peers.process import wait_until
 from tests.schema import give_schemas
 from tests.unit.builders import EPOCH, STUDY, an_instance
@@ -238,6 +240,29 @@ def test_a_study_of_several_patients_on_which_nobody_decides_degrades_the_health
     (found,) = standing_problems(settings, repositories)
     assert (found.kind, found.count) == ("undecided studies", 1)
     assert "dicom-node studies undecided" in str(found)
+
+
+def test_results_that_are_held_back_degrade_the_health(
+    settings: NodeSettings, repositories: Repositories
+) -> None:
+    repositories.index.record([an_instance("1.1")])
+    repositories.hotbase.add_job(JOB, at=EPOCH)
+    held = EvidenceObject(
+        sop_instance_uid="1.2",
+        sop_class_uid="1.2.840.10008.5.1.4.1.1.88.34",
+        series_instance_uid="1.3",
+        kind=EvidenceKind.SR,
+        job_id=JOB.job_id,
+        path="held.dcm",
+        problems=("no value",),
+    )
+    repositories.hotbase.keep_evidence([held])
+    found = [
+        each for each in standing_problems(settings, repositories) if each.kind == "held results"
+    ]
+    assert [(each.count, each.severity) for each in found] == [(1, Severity.DEGRADED)]
+    assert "1 result" in str(found[0])
+    assert "dicom-node evidence held" in str(found[0])
 
 
 def test_a_database_that_is_away_is_a_failing_node(

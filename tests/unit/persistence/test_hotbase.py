@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from ai_engine.prediction import Remark, RemarkKind
 from dicom_node.domain.evidence import EvidenceObject, LeftOut
 from dicom_node.domain.job import Job, JobState
 from dicom_node.errors import ConflictError
 from dicom_node.persistence.corridor.hotbase import Hotbase
 from dicom_node.persistence.corridor.index import StudyIndex
+from dicom_node.persistence.corridor.result_reading import remarks_of
 from dicom_node.workflow.testing.fakes import FAKE_MODEL, FakeModels
 from sr_templates.evidence_kind import EvidenceKind
 from tests.unit.builders import EPOCH, STUDY, an_instance
@@ -115,3 +117,30 @@ def test_what_is_kept_back_is_counted_by_an_index(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {asked[-1]}").all()
     assert [row[3].endswith("USING INDEX ix_evidence_held") for row in plan] == [True]
+
+
+def test_several_remarks_of_one_kind_on_one_image_are_all_kept(hotbase: Hotbase) -> None:
+    words = ("The age is no age.", "Images that came twice: 1.")
+    kind = RemarkKind.HEADER_VALUES
+    remarks = tuple(Remark(kind=kind, sop_instance_uid="1.1", detail=each) for each in words)
+    said = replace(FakeModels().predict(FAKE_MODEL, [an_instance("1.1")]), remarks=remarks)
+    hotbase.keep_prediction(JOB.job_id, said, at=EPOCH)
+    assert tuple(each["detail"] for each in hotbase.remarks(JOB.job_id)) == words
+    with hotbase._read() as connection:
+        assert remarks_of(connection, JOB.job_id) == remarks
+
+
+def test_another_routes_result_of_the_model_is_no_predecessor(hotbase: Hotbase) -> None:
+    hotbase.finish_job(JOB.job_id, JobState.DONE, at=EPOCH)
+    other = replace(JOB, job_id="b" * 32, revision=2, route="lateral", sop_instance_uids=("1.9",))
+    assert hotbase.predecessors(other) == ()
+    assert hotbase.finished_before(other, JOB.model.name) == (JOB.job_id,)
+
+
+def test_a_later_result_is_no_predecessor_of_an_earlier_one_that_is_made_anew(
+    hotbase: Hotbase,
+) -> None:
+    later = replace(JOB, job_id="b" * 32, revision=JOB.revision + 1)
+    hotbase.add_job(later, at=EPOCH)
+    hotbase.finish_job(later.job_id, JobState.DONE, at=EPOCH)
+    assert hotbase.predecessors(JOB) == ()

@@ -115,6 +115,7 @@ class Works:
                 models=self.models,
                 identity=ROUTING_IDENTITY,
                 rejected=rejected,
+                conflicts=ConflictStore(engine).of_study,
             ),
             inference=Inference(
                 **repositories,

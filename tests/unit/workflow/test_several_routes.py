@@ -10,9 +10,11 @@ import sqlalchemy as sa
 from ai_engine.prediction import ModelIdentity, Prediction
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.domain.retrieval import Purpose
 from dicom_node.domain.route import Route
 from dicom_node.domain.study import StudyState
 from dicom_node.models.cards import ModelUnavailableError
+from dicom_node.persistence.corridor.retrievals import RetrievalStore
 from dicom_node.workflow.analysis.route import NO_VERSION
 from dicom_node.workflow.testing.fakes import FAKE_MODEL, FakeModels
 from sr_templates.impression import stated_impression
@@ -99,3 +101,16 @@ def test_a_study_of_two_senders_has_its_result_where_each_of_them_wants_it(
     assert {each.destination for each in works.waiting()} == {
         wanted[each] for each in order if each in wanted
     }
+
+
+def test_images_that_the_node_fetched_send_no_result_to_where_they_came_from(works: Works) -> None:
+    archive = an_entity("ARCHIVE", quiet_period=0, destinations=("ELSEWHERE",))
+    works.ae_titles.put(archive, actor="t", at=EPOCH)
+    retrievals = RetrievalStore(works.engine)
+    works.corridor.routing._fetched = retrievals.fetched
+    _route(works, CHEST)
+    works.receive("1.2.3.0", calling_ae="CR1")
+    retrievals.begin(STUDY, "ARCHIVE", Purpose.REPAIR, at=works.clock())
+    works.receive("1.2.3.1", calling_ae="ARCHIVE")
+    works.analyse()
+    assert {each.destination for each in works.waiting()} == {"PACS"}
