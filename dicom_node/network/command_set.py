@@ -47,6 +47,7 @@ _LONGEST_UID = 64
 _HEAD = struct.Struct("<HHL")
 _SHORT = struct.Struct("<H")
 _MOVE_DESTINATION, _PRIORITY = 0x0600, 0x0700
+_TITLES = frozenset({_MOVE_DESTINATION})
 _EVENT_TYPE, _ACTION_TYPE, _ATTRIBUTES = 0x1002, 0x1008, 0x1005
 _LOWEST_PRIORITY = 2
 _LONGEST_TITLE = 16
@@ -69,6 +70,18 @@ class CommandSet:
     field: int
     message_id: int
     has_data_set: bool
+
+    def encoded(self) -> bytes:
+        """Return it as the library reads it: NUL at an end of a title is padding, as in a UID."""
+        elements = {
+            number: _padded(value.strip(b" \0")) if number in _TITLES else value
+            for number, value in sorted(self.elements.items())
+            if number
+        }
+        body = b"".join(
+            _HEAD.pack(0, number, len(value)) + value for number, value in elements.items()
+        )
+        return _HEAD.pack(0, 0, 4) + len(body).to_bytes(4, "little") + body
 
     @property
     def is_request(self) -> bool:
@@ -156,6 +169,10 @@ class CommandSet:
         value = self.elements.get(element, b"").strip(b" \0")
         usable = len(value) <= _LONGEST_UID and value.isascii()
         return value.decode("ascii") if usable else ""
+
+
+def _padded(value: bytes) -> bytes:
+    return value + b" " * (len(value) % 2)
 
 
 def read_command_set(data: bytes) -> CommandSet:

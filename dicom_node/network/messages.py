@@ -187,7 +187,7 @@ class Messages(DIMSEServiceProvider):
             self._begin(read_command_set(self._encoded_command))
 
     def _begin(self, command: CommandSet) -> None:
-        encoded, self._encoded_command = self._encoded_command, b""
+        self._encoded_command = b""
         self._command = command
         answerable = command.is_request and command.field != C_CANCEL_RQ
         syntax = self._serving.abstract_syntax(self._open_context)
@@ -196,7 +196,7 @@ class Messages(DIMSEServiceProvider):
             if self._fault is None:
                 self._received = self._serving.incoming(command, self._open_context, self._pieces)
         elif command.is_request and self._fault is None:
-            self._hand_on(_LAST_COMMAND + encoded)
+            self._hand_on(_LAST_COMMAND + command.encoded())
         if not command.has_data_set:
             self._finish(command)
 

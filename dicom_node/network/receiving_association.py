@@ -12,18 +12,21 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol, cast
 
 from pynetdicom import evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_GET, C_MOVE, C_STORE, N_ACTION, N_EVENT_REPORT
+from pynetdicom.dimse_primitives import C_GET, C_MOVE, C_STORE, N_ACTION
+from pynetdicom.dimse_primitives import N_EVENT_REPORT as N_EVENT_REPORT_RQ
+from pynetdicom.pdu_primitives import A_RELEASE
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.transport import AssociationServer
 
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.network.access import Refusal
 from dicom_node.network.association_request import AssociateRequest
-from dicom_node.network.command_set import CommandSet
+from dicom_node.network.command_set import C_STORE_RQ, N_EVENT_REPORT, RESPONSE, CommandSet
 from dicom_node.network.commitment_data import PUSH_MODEL
 from dicom_node.network.connection import TICK_SECONDS, Fault, PeerSocket
 from dicom_node.network.endings import RequestQueue, ask_no_more
@@ -35,9 +38,14 @@ from dicom_node.network.private import AcceptedAssociation
 from dicom_node.network.received_object import Pieces, ReceivedObject, StoreRequest
 from dicom_node.network.responses import Answer
 from dicom_node.network.slots import Place
+from dicom_node.network.status import PROCESSING_FAILURE
 
 logger = logging.getLogger(__name__)
 
+# What answers each request that the node itself makes of who has called it.
+_ANSWERED_BY = MappingProxyType(
+    {C_STORE: C_STORE_RQ | RESPONSE, N_EVENT_REPORT_RQ: N_EVENT_REPORT | RESPONSE}
+)
 # For the answer to a sub-operation, where nobody says how long.
 _LONGEST_WAIT = 600.0
 # For the thread that reads to see that the connection is closed, or to have stored an object.
@@ -229,7 +237,10 @@ class ReceivingAssociation(AcceptedAssociation):
     def _service(self, message: Any, context: PresentationContext) -> Service | None:
         if isinstance(message, C_GET | C_MOVE):
             return self._services.retrieve
-        if isinstance(message, N_ACTION | N_EVENT_REPORT) and context.abstract_syntax == PUSH_MODEL:
+        if (
+            isinstance(message, N_ACTION | N_EVENT_REPORT_RQ)
+            and context.abstract_syntax == PUSH_MODEL
+        ):
             return self._services.commitment
         return None
 
@@ -243,9 +254,21 @@ class ReceivingAssociation(AcceptedAssociation):
         """Whether the peer has ended the association, or the node has, while it is served."""
         return self.is_over or not self.dul.is_alive() or self.acse.is_aborted()
 
+    @property
+    def has_asked_to_leave(self) -> bool:
+        """Whether the peer waits for its release, and so answers nothing any more."""
+        primitive = self.dul.peek_next_pdu()
+        return isinstance(primitive, A_RELEASE) and primitive.result is None
+
     def store_back(self, request: C_STORE, context_id: int) -> int | None:
-        """Send an object to the requestor (PS3.4 Section C.4.3.3); return its status, if any."""
-        return self.ask(request, context_id)
+        """Send an object to the requestor (PS3.4 Section C.4.3.3); return its status, if any.
+
+        Who does not answer in time is left alone: whatever follows would be waited for, too.
+        """
+        status = self.ask(request, context_id)
+        if status is None and not self.has_gone and not self.has_asked_to_leave:
+            self.abort(block=False)
+        return status
 
     def spare_message_id(self) -> int:
         """Return a Message ID that no answer is waited for under."""
@@ -257,9 +280,16 @@ class ReceivingAssociation(AcceptedAssociation):
         self._awaited[request.MessageID] = answers
         try:
             self.dimse.send_msg(request, context_id)
-            return self._answer(answers)
+            answer = self._answer(answers)
         finally:
             del self._awaited[request.MessageID]
+        if answer is None:
+            return None
+        answers_this = answer.field == _ANSWERED_BY[type(request)] and answer.affected_instance in (
+            "",
+            str(request.AffectedSOPInstanceUID),
+        )
+        return answer.status if answers_this else PROCESSING_FAILURE
 
     def answered(self, response: CommandSet) -> bool:
         """Take an answer; tell whether it was waited for."""
@@ -268,12 +298,13 @@ class ReceivingAssociation(AcceptedAssociation):
             answers.put(response)
         return answers is not None
 
-    def _answer(self, answers: "queue.SimpleQueue[CommandSet]") -> int | None:
+    def _answer(self, answers: "queue.SimpleQueue[CommandSet]") -> CommandSet | None:
         deadline = time.monotonic() + (self.dimse_timeout or _LONGEST_WAIT)
-        while time.monotonic() < deadline and not self.has_gone:
+        while True:
             with suppress(queue.Empty):
-                return answers.get(timeout=TICK_SECONDS).status
-        return None
+                return answers.get(timeout=TICK_SECONDS)
+            if time.monotonic() >= deadline or self.has_gone or self.has_asked_to_leave:
+                return None
 
     def _own_end(self) -> AssociationEnd:
         """Return why the node itself ends the association, if it does."""

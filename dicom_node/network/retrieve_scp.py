@@ -223,7 +223,7 @@ class _Answers:
                 self.end(progress, CANCELED, "")
                 return
             progress.take(next(operations))
-            if self._association.has_gone:
+            if self._association.has_gone or self._association.has_asked_to_leave:
                 self.problem = "the association ended"
                 return
             if progress.remaining:

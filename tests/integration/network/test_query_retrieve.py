@@ -34,8 +34,12 @@ from tests.peers.objects import announcement, dataset_bytes, encoded, make_datas
 from tests.peers.orthanc import Orthanc
 from tests.peers.process import free_port
 from tests.peers.raw_pdu import (
+    ABORT,
+    ABORTED,
     APPLICATION_CONTEXT,
+    DATA,
     USER_INFORMATION,
+    RawPeer,
     associate_rq,
     command,
     context,
@@ -582,3 +586,104 @@ def test_orthanc_queries_and_retrieves(hospital: Hospital, plain_orthanc: Orthan
     assert retrieved
     uids = {str(each.SOPInstanceUID) for each in objects() if each.PatientID == "P2"}
     assert uids <= set(plain_orthanc.instances())
+
+
+def _get(peer: RawPeer) -> tuple[int, dict[int, bytes]]:
+    """Ask for a study by C-GET; return the context of the first object that comes, and its command.
+
+    Its data set is read, too.
+    """
+    get = str(StudyRootQueryRetrieveInformationModelGet).encode()
+    image = str(ComputedRadiographyImageStorage).encode()
+    role = item(0x54, len(image).to_bytes(2, "big") + image + bytes((0, 1)))
+    user = USER_INFORMATION[:2] + (len(USER_INFORMATION) - 4 + len(role)).to_bytes(2, "big")
+    offered = item(0x10, APPLICATION_CONTEXT) + context(1, get) + context(3, image)
+    peer.open(
+        associate_rq(
+            calling=READER.encode().ljust(16), items=offered + user + USER_INFORMATION[4:] + role
+        )
+    )
+    elements = {0x0002: get + b"\0" * (len(get) % 2), 0x0100: short(0x0010), 0x0110: short(5)}
+    asks = command(elements | {0x0700: short(0), 0x0800: short(1)})
+    uid = f"{ROOT}.1".encode()
+    uid += b"\0" * (len(uid) % 2)
+    keys = b"\x08\0\x52\0CS\x06\0STUDY " + b"\x20\0\x0d\0UI" + short(len(uid)) + uid
+    peer.send(data_tf(fragment(asks, of_command=True), fragment(keys, of_command=False)))
+    first = peer.response()
+    _data_set(peer)
+    return 3, first
+
+
+def _data_set(peer: RawPeer) -> None:
+    kind, body = peer.answer()
+    while not body[5] & 2:
+        kind, body = peer.answer()
+    assert kind == DATA
+
+
+def _stored(request: dict[int, bytes], **changes: bytes) -> bytes:
+    """Return the answer to a C-STORE-RQ, with what is changed."""
+    elements = {
+        0x0002: request[0x0002],
+        0x0100: short(0x8001),
+        0x0120: request[0x0110],
+        0x0800: short(0x0101),
+        0x0900: short(0),
+        0x1000: request[0x1000],
+    }
+    elements |= {int(name[1:], 16): value for name, value in changes.items()}
+    return data_tf(fragment(command(elements), of_command=True, number=3))
+
+
+def _counts(response: dict[int, bytes]) -> tuple[int, int]:
+    """Return how many objects were stored, and how many were not."""
+    completed, failed = (int.from_bytes(response[number], "little") for number in (0x1021, 0x1022))
+    return completed, failed
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({}, (1, 0)),
+        ({"e0900": short(0xA700)}, (0, 1)),
+        ({"e0100": short(0x8030)}, (0, 1)),  # an answer to a C-ECHO
+        ({"e1000": b"1.2.3.9\0"}, (0, 1)),  # of another object
+    ],
+)
+def test_only_what_answers_an_object_counts_it_as_stored(
+    hospital: Hospital, changes: dict[str, bytes], counts: tuple[int, int]
+) -> None:
+    with raw_peer(hospital.peer) as peer:
+        _, request = _get(peer)
+        peer.send(_stored(request, **changes))
+        assert _counts(peer.response()) == counts
+        peer.send(ABORT)
+
+
+def test_who_asks_to_leave_in_the_midst_of_a_retrieval_is_let_go(hospital: Hospital) -> None:
+    with raw_peer(hospital.peer) as peer:
+        _get(peer)
+        peer.release()
+
+
+def test_who_answers_no_object_is_not_asked_about_each_of_them(tmp_path: Path) -> None:
+    """A study may have thousands, each of which would be waited for as long."""
+    with running_hospital(tmp_path, idle_timeout=2.0) as alone, raw_peer(alone.peer) as peer:
+        _get(peer)
+        assert peer.answer()[0] == ABORTED
+
+
+@pytest.mark.parametrize("title", [b"NOWHERE\0", b"NOWHERE ", b"\0NOWHERE"])
+def test_a_move_destination_padded_by_nul_is_who_it_says(hospital: Hospital, title: bytes) -> None:
+    move = str(StudyRootQueryRetrieveInformationModelMove).encode()
+    offered = item(0x10, APPLICATION_CONTEXT) + context(1, move) + USER_INFORMATION
+    elements = {0x0002: move + b"\0" * (len(move) % 2), 0x0100: short(0x0021), 0x0110: short(5)}
+    asks = command(elements | {0x0600: title, 0x0700: short(0), 0x0800: short(1)})
+    uid = f"{ROOT}.1".encode()
+    uid += b"\0" * (len(uid) % 2)
+    keys = b"\x08\0\x52\0CS\x06\0STUDY " + b"\x20\0\x0d\0UI" + short(len(uid)) + uid
+    with raw_peer(hospital.peer) as peer:
+        peer.open(associate_rq(calling=READER.encode().ljust(16), items=offered))
+        peer.send(data_tf(fragment(asks, of_command=True), fragment(keys, of_command=False)))
+        assert peer.status() == (5, 0xA702)  # known, and not there
+        peer.release()
