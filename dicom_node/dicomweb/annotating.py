@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from PIL import Image, ImageDraw, ImageFont
 from pydicom import Dataset
+from pydicom.multival import MultiValue
 
 from dicom_node.dicomweb.errors import BadSearchError
 from sr_templates.fonts import face
@@ -88,7 +89,9 @@ def _how(dataset: Dataset, number: int) -> Iterator[str]:
 
 
 def _said(dataset: Dataset, keyword: str) -> str:
-    return str(dataset.get(keyword) or "").partition("=")[0].replace("^", " ").strip()
+    value = dataset.get(keyword) or ""
+    text = ", ".join(map(str, value)) if isinstance(value, MultiValue) else str(value)
+    return text.partition("=")[0].replace("^", " ").strip()
 
 
 def _line(before: str, text: str, after: str) -> Iterator[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import build_context
@@ -136,6 +137,7 @@ def _item(answer: Dataset) -> WorklistItem | None:
 
 
 def _text(dataset: Dataset, keyword: str, longest: int = 64) -> str:
-    """Return a value; one that is too long for its VR names something else, and is none."""
-    text = str(dataset.get(keyword) or "").strip(" \0")
+    """Return a value; several, or one that is too long for its VR, name something else: none."""
+    value = dataset.get(keyword) or ""
+    text = "" if isinstance(value, MultiValue) else str(value).strip(" \0")
     return text if len(text) <= longest and text.isprintable() and "\\" not in text else ""

@@ -257,7 +257,7 @@ class ReceivingAssociation(AcceptedAssociation):
     @property
     def has_asked_to_leave(self) -> bool:
         """Whether the peer waits for its release, and so answers nothing any more."""
-        primitive = self.dul.peek_next_pdu()
+        primitive: Any = self.dul.peek_next_pdu()
         return isinstance(primitive, A_RELEASE) and primitive.result is None
 
     def store_back(self, request: C_STORE, context_id: int) -> int | None:

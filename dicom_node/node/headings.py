@@ -1,6 +1,7 @@
 """Who and what the worklist's pages show of a study, from the header of one of its images."""
 
 from pydicom import Dataset
+from pydicom.multival import MultiValue
 
 from dicom_node.dicomweb.data_sets import header
 from dicom_node.dicomweb.errors import UnknownResourceError
@@ -35,7 +36,8 @@ class Headings:
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
-    return str(dataset.get(keyword) or "").strip()
+    value = dataset.get(keyword) or ""
+    return (", ".join(map(str, value)) if isinstance(value, MultiValue) else str(value)).strip()
 
 
 def _name(dataset: Dataset) -> str:
