@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 from pynetdicom.dsutils import decode
@@ -38,6 +39,7 @@ LARGEST_BYTES = 16 * 1024 * 1024
 MOST_INSTANCES = 50_000
 _AT_HAND = frozenset({"ONLINE", "NEARLINE"})
 _OF_STEP = ("ReferencedImageSequence", "ReferencedNonImageCompositeSOPInstanceSequence")
+_LONGEST_TITLE = 16
 _UID = re.compile(r"[0-9.]{1,64}")
 # Attributes that N-SET may not change (PS3.4 Table F.7.2-1): what a step is was said at its start.
 SETTLED_AT_CREATION = (
@@ -165,7 +167,7 @@ def _instance(item: Dataset, study: str, series: Dataset) -> AnnouncedInstance:
         series_instance_uid=_text(series, "SeriesInstanceUID"),
         sop_class_uid=_text(item, "ReferencedSOPClassUID"),
         sop_instance_uid=_text(item, "ReferencedSOPInstanceUID"),
-        retrieve_ae=_text(item, "RetrieveAETitle")[:16].strip(),
+        retrieve_ae=_title(item, "RetrieveAETitle"),
     )
     uids = (found.series_instance_uid, found.sop_class_uid, found.sop_instance_uid)
     if not all(map(_UID.fullmatch, uids)):
@@ -227,4 +229,12 @@ def _items(dataset: Dataset, keyword: str) -> Iterator[Dataset]:
 
 
 def _text(dataset: Dataset, keyword: str) -> str:
-    return str(dataset.get(keyword) or "").strip(" \0")
+    """Return a value; several name nothing that has one."""
+    value = dataset.get(keyword) or ""
+    return "" if isinstance(value, MultiValue) else str(value).strip(" \0")
+
+
+def _title(dataset: Dataset, keyword: str) -> str:
+    """Return an AE title; the beginning of a longer one would be somebody else's."""
+    found = _text(dataset, keyword)
+    return found if len(found) <= _LONGEST_TITLE else ""
