@@ -12,6 +12,26 @@ from ai_engine.ct.results import CtAnalysis
 from ai_engine.ct.volume import CtVolume, read_volume
 
 ROOT = Path(__file__).parents[3]
+THINNED = 2
+"""Of ``volume`` in tests of diseased lungs: every second row and column, and not as scanned."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what takes long of thinned slices: it is measured as scanned, and as that alone.
+
+    Skipped, it would count as a case that nobody has looked at.
+    """
+    twins = [each for each in items if _is_long_of_thinned(each)]
+    if twins:
+        items[:] = [each for each in items if each not in twins]
+        config.hook.pytest_deselected(items=twins)
+
+
+def _is_long_of_thinned(item: pytest.Item) -> bool:
+    if item.path.name != "test_diseased_lungs.py" or item.get_closest_marker("long") is None:
+        return False
+    chosen = getattr(item, "callspec", None)
+    return chosen is not None and chosen.params.get("volume") == THINNED
 
 
 @pytest.fixture(scope="session")

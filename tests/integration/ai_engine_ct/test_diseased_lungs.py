@@ -46,14 +46,6 @@ def volume(slices: list[Dataset], request: pytest.FixtureRequest) -> CtVolume:
     return thinned(read_volume(slices), every=request.param)
 
 
-@pytest.fixture(autouse=True)
-def _once(request: pytest.FixtureRequest) -> None:
-    """What takes long anyway is measured on the slices as scanned, and on them alone."""
-    chosen = getattr(request.node, "callspec", None)
-    if request.node.get_closest_marker("long") and chosen and chosen.params.get("volume") == 2:
-        pytest.skip("measured as scanned")
-
-
 @pytest.fixture(scope="module")
 def lungs(volume: CtVolume) -> LungMasks:
     return find_lungs(volume)
