@@ -13,6 +13,7 @@ from rich.progress import Progress
 from dicom_node.cli.context import Invocation, invocation
 from dicom_node.cli.status import CONFLICT_ADVICE
 from dicom_node.domain.application_entity import ApplicationEntity
+from dicom_node.domain.host import Role
 from dicom_node.errors import NodeError
 from dicom_node.network.associations import Destination
 from dicom_node.network.storage_scu import echo as send_echo
@@ -186,7 +187,12 @@ def _check_openid(run: Invocation) -> str:
 
 
 def _check_node(run: Invocation) -> str:
-    network = run.settings().network
+    """Call the node, where this host receives: which of several roles it has, it says itself."""
+    hosts, network = run.settings().hosts, run.settings().network
+    signs = {each.sign.name: each.sign.role for each in run.repositories().hosts.all()}
+    role = signs.get(hosts.shown_name, Role(hosts.role))
+    if not role.receives:
+        return f"{hosts.shown_name} is a {role}, and receives nothing"
     peer = Destination(ae_title=network.ae_title, host="127.0.0.1", port=network.port)
     return f"{network.ae_title} on port {network.port} {_echo(run, peer)}"
 

@@ -1,5 +1,6 @@
 """Settings of what the node does: analysis, review, devices, evidence, what is kept, and when."""
 
+import socket
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
@@ -43,6 +44,11 @@ class HostSettings(Section):
     """Seconds between two signs of life in the database."""
     dead_after: float = Field(default=20.0, gt=0)
     """Seconds of silence after which others take over its work; three beats at least."""
+
+    @property
+    def shown_name(self) -> str:
+        """What `status`, health and other hosts call it."""
+        return self.name or socket.gethostname()[:64]
 
 
 class ReviewSettings(Section):

@@ -4,7 +4,6 @@ All times that hosts compare are the database's: their own clocks may differ.
 """
 
 import logging
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -174,7 +173,7 @@ class Cluster:
             Sign(
                 executor_id=self.executor_id,
                 role=self.role,
-                name=self._settings.hosts.name or socket.gethostname()[:64],
+                name=self._settings.hosts.shown_name,
                 version=self._version,
                 contract=self._contract,
                 skew=round(self._skew, 3),

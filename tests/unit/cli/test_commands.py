@@ -12,6 +12,9 @@ from typer.testing import CliRunner, Result
 
 from dicom_node.archive.storage import ArchiveSettings, StorageArchive
 from dicom_node.cli.application import application
+from dicom_node.configuration.settings import NodeSettings
+from dicom_node.domain.host import Role as HostRole
+from dicom_node.domain.host import Sign
 from dicom_node.errors import (
     ConfigurationError,
     ConflictError,
@@ -19,6 +22,7 @@ from dicom_node.errors import (
     NodeError,
     NotFoundError,
 )
+from dicom_node.node.repositories import Repositories
 from dicom_node.persistence.corridor.attribute_tables import STUDY_ATTRIBUTES
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.database import make_engine
@@ -87,6 +91,20 @@ def test_the_doctor_names_every_disk_at_fault(
     looked = CliRunner().invoke(application, ["--config", str(CONFIG), "doctor"]).output
     assert "0.0 GB free" in looked
     assert "evidence is not there" in looked
+
+
+@pytest.mark.slow
+def test_the_doctor_calls_no_host_that_does_not_receive(tmp_path: Path) -> None:
+    """Which role a host has was said to ``serve --role``; its sign of life says so."""
+    repositories = Repositories(NodeSettings(data_dir=tmp_path / "data"))
+    repositories.migrate()
+    name = repositories.settings.hosts.shown_name
+    repositories.hosts.beat(
+        Sign(executor_id="w1", role=HostRole.WORKER, name=name, version="1", contract="1")
+    )
+    repositories.close()
+    looked = CliRunner().invoke(application, ["--config", str(CONFIG), "doctor"]).output
+    assert f"✓ this node: {name} is a worker, and receives nothing" in looked.replace("\n", " ")
 
 
 @pytest.mark.parametrize(
