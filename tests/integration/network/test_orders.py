@@ -168,12 +168,3 @@ def test_a_worklist_that_is_away_holds_nothing_up_and_is_asked_again(site: Site)
 
 def _asking(site: Site) -> NodeSettings:
     return site.repositories.settings
-
-
-def test_an_order_of_several_accession_numbers_has_none(site: Site) -> None:
-    site.schedule(1, StudyInstanceUID=STUDY, AccessionNumber=["A1", "A2"])
-    site.receive()
-    order = site.find()
-    assert order is not None
-    assert order.procedure.accession_number == ""
-    assert order.procedure.requested_procedure_id == "R1"
