@@ -100,8 +100,6 @@ def test_active_models_are_complete() -> None:
             assert {metric.split for metric in own} == {"cross-validation", "test"}
         elif card.kind == "bone-subtraction":
             assert {metric.split for metric in own} == {"test"}
-        elif card.kind == "segmenter-ct":
-            assert {metric.split for metric in own} == {"cross-validation", "test"}
         elif card.has_weights:
             assert {metric.split for metric in own} == {"valid", "test"}
         if card.kind == "classifier":
