@@ -30,7 +30,7 @@ class WorkBell:
         self._engine = make_engine(url)
         self._over = threading.Event()
         self._is_heard = threading.Event()
-        self._waker, self._woken = socket.socketpair()
+        self._ends: tuple[socket.socket, socket.socket] | None = None
         self._thread: threading.Thread | None = None
         self._is_lost = False
 
@@ -51,26 +51,28 @@ class WorkBell:
 
         By a thread of the bell's own.
         """
+        self._ends = _, woken = socket.socketpair()
         self._thread = threading.Thread(
-            target=self._listen, args=(told,), name="work-bell", daemon=True
+            target=self._listen, args=(told, woken), name="work-bell", daemon=True
         )
         self._thread.start()
 
     def stop(self) -> None:
         """Hear nothing more."""
         self._over.set()
-        self._waker.send(b"!")
+        if self._ends is not None:
+            self._ends[0].send(b"!")
         if self._thread is not None:
             self._thread.join(timeout=10)
         self._engine.dispose()
-        self._waker.close()
-        self._woken.close()
+        for each in self._ends or ():
+            each.close()
 
-    def _listen(self, told: Callable[[float], None]) -> None:
+    def _listen(self, told: Callable[[float], None], woken: socket.socket) -> None:
         while not self._over.is_set():
             try:
                 with self._connected() as connection:
-                    self._hear(connection, told)
+                    self._hear(connection, told, woken)
             except psycopg.Error as error:
                 if not self._is_lost:
                     _LOG.warning("other hosts not heard reason=%s", type(error).__name__)
@@ -80,7 +82,10 @@ class WorkBell:
             self._over.wait(_RETRY_SECONDS)
 
     def _hear(
-        self, connection: psycopg.Connection[tuple[object, ...]], told: Callable[[float], None]
+        self,
+        connection: psycopg.Connection[tuple[object, ...]],
+        told: Callable[[float], None],
+        woken: socket.socket,
     ) -> None:
         connection.execute(f"LISTEN {_CHANNEL}")
         # Through a pooler of transactions others are never heard, but what this connection itself
@@ -88,7 +93,7 @@ class WorkBell:
         with self._connected() as other:
             other.execute("SELECT pg_notify(%s, '0')", (_CHANNEL,))
         with selectors.DefaultSelector() as selector:  # select() fails from descriptor 1024 on
-            for each in (connection, self._woken):
+            for each in (connection, woken):
                 selector.register(each, selectors.EVENT_READ)
             while not self._over.is_set():
                 for heard in connection.notifies(timeout=0):
