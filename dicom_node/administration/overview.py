@@ -81,6 +81,11 @@ class Overview:
         return not (self.problems or self.failed or self.held or self.given_up or self.suspensions)
 
 
+def word_of(overview: Overview) -> str:
+    """Return a word that is another one when an overview says something else; its time is not."""
+    return hashlib.sha256(repr(replace(overview, at=_NEVER)).encode()).hexdigest()
+
+
 class Pulse:
     """Says whether the overview is what it was: looked at once for all who ask, not too often."""
 
@@ -99,12 +104,11 @@ class Pulse:
         self._last = ""
 
     def __call__(self) -> str:
-        """Return a word that is another one when something has changed."""
+        """Return `word_of` the overview as it is, or was a moment ago."""
         with self._lock:
             begun = self._monotonic()
             if begun >= self._until:
-                seen = replace(self._look(), at=_NEVER)
-                self._last = hashlib.sha256(repr(seen).encode()).hexdigest()
+                self._last = word_of(self._look())
                 took = self._monotonic() - begun
                 self._until = begun + took + max(self._period, _PULSE_SHARE * took)
             return self._last

@@ -131,6 +131,16 @@ def empty(url: str) -> None:
         connection.execute(_EMPTY)
 
 
+def tables(url: str) -> list[str]:
+    """Return the names of a database's tables, each with its schema's."""
+    query = (
+        "SELECT schemaname || '.' || tablename FROM pg_tables "
+        "WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1"
+    )
+    with psycopg.connect(url) as connection:
+        return [name for (name,) in connection.execute(query)]
+
+
 class Life:
     """Starts and ends the server's process."""
 

@@ -12,22 +12,24 @@ _SIGN_OF_LIFE = 15
 
 
 async def changes(
-    pulse: Callable[[], str], is_over: Callable[[], bool], *, second: float = _SECOND
+    pulse: Callable[[], str], is_over: Callable[[], bool], since: str, *, second: float = _SECOND
 ) -> AsyncIterator[str]:
     """Yield an event each time that ``pulse`` says something else, for about a minute.
 
-    The first says nothing but how soon to ask again: the page has just been drawn. One that asks
-    again draws itself anew, so that nothing is missed in between.
+    ``since`` is what it said when the page was drawn, or what the last event said. The first event
+    says nothing but how soon to ask again. Each has the pulse as its identifier: a browser that
+    asks again says the last one (Section 9.2.4, ``Last-Event-ID``), so that nothing is missed
+    in between.
     """
-    last = await run_in_threadpool(pulse)
-    yield "retry: 1000\n\n"
-    for beat in range(1, _BEATS + 1):
-        await asyncio.sleep(second)
-        if is_over():
-            return
+    last = since
+    yield f"retry: 1000\nid: {last}\n\n"
+    for beat in range(_BEATS):
         found = await run_in_threadpool(pulse)
         if found != last:
             last = found
-            yield "event: changed\ndata: 1\n\n"
+            yield f"event: changed\nid: {last}\ndata: 1\n\n"
         elif beat % _SIGN_OF_LIFE == 0:
             yield ": still here\n\n"
+        await asyncio.sleep(second)
+        if is_over():
+            return

@@ -1,10 +1,12 @@
 """The first page of who operates the node: what came, what waits, what failed, what to do."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from dicom_node.administration.administration import Administration
-from dicom_node.administration.overview import Pulse
+from dicom_node.administration.overview import Pulse, word_of
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.web.administration.events import changes
 from dicom_node.web.formatting import sentence
@@ -36,20 +38,25 @@ def make_router(frame: Frame, administration: Administration) -> APIRouter:
         peers = {each.title for each in administration.ae_titles.all()}
         if not peers and not part:  # an empty node: what to do first
             return RedirectResponse(START, status_code=303)
+        seen = administration.operations.overview()
         return frame.page(
             request,
             user,
             "overview_parts.html" if part else "overview.html",
-            seen=administration.operations.overview(),
+            seen=seen,
+            word=word_of(seen),
             peers=peers,
             self_test=administration.self_test,
         )
 
     @router.get(PATH + "/events")
-    def events(user: Looking) -> StreamingResponse:
+    def events(
+        user: Looking, since: str = "", last_event_id: Annotated[str, Header()] = ""
+    ) -> StreamingResponse:
         del user
+        known = last_event_id or since
         return StreamingResponse(
-            changes(pulse, administration.operations.is_over),
+            changes(pulse, administration.operations.is_over, known if known.isalnum() else ""),
             media_type="text/event-stream",
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )

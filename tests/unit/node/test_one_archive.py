@@ -1,6 +1,7 @@
 """Hosts of one database use one archive, or do not start."""
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,16 +78,17 @@ def test_a_host_with_another_archive_is_refused_while_others_work(
 
 
 def test_a_node_that_finds_others_elsewhere_as_it_joins_them_leaves_nothing_behind(
-    tmp_path: Path, empty_postgres: str
+    tmp_path: Path, migrated_postgres: Callable[[], str]
 ) -> None:
     """Both began at once: neither saw the other when it opened its archive."""
-    settings = a_host(tmp_path / "b", empty_postgres).model_copy(
+    url = migrated_postgres()  # its own: a node that starts makes more tables
+    settings = a_host(tmp_path / "b", url).model_copy(
         update={"network": NetworkSettings(host="127.0.0.1", port=free_port(), receivers=1)}
     )
     listening = Listening(settings, CONFIG)
     listening.start()
     node = Node(settings, CONFIG, listening)
-    first = a_host(tmp_path / "a", empty_postgres, shared=tmp_path / "shared")
+    first = a_host(tmp_path / "a", url, shared=tmp_path / "shared")
     is_at_work(first)
     with pytest.raises(ConflictError, match="give all hosts the same folder"):
         node.start()

@@ -526,7 +526,7 @@ def test_the_overview_is_told_of_changes_and_of_nothing_else(stores: Repositorie
 
     async def said() -> list[str]:
         found = []
-        async for each in changes(pulse, over.is_set, second=0.01):
+        async for each in changes(pulse, over.is_set, before, second=0.01):
             found.append(each)
             if len(found) == 1:
                 stores.index.reopen_failed()
@@ -534,7 +534,26 @@ def test_the_overview_is_told_of_changes_and_of_nothing_else(stores: Repositorie
                 over.set()
         return found
 
-    assert asyncio.run(said()) == ["retry: 1000\n\n", "event: changed\ndata: 1\n\n"]
+    before = pulse()
+    found = asyncio.run(said())
+    after = pulse()
+    assert before != after
+    assert found == [f"retry: 1000\nid: {before}\n\n", f"event: changed\nid: {after}\ndata: 1\n\n"]
+
+
+def test_what_changed_before_anybody_listened_is_told(
+    client: TestClient, stores: Repositories
+) -> None:
+    """Between a page and its events, and between two requests for them, nothing is missed."""
+    page = client.get("/overview").text
+    (where,) = re.findall(r'data-live="([^"]+)"', page)
+    stores.index.reopen_failed()
+    with client.stream("GET", where) as answered:
+        told = answered.iter_text()
+        assert f"id: {where.rpartition('=')[2]}\n" in next(told)
+        (known,) = re.findall("event: changed\nid: (.+)\n", next(told))
+    with client.stream("GET", where, headers={"Last-Event-ID": known}) as answered:
+        assert f"id: {known}\n" in next(answered.iter_text())
 
 
 def test_nothing_new_is_no_change_and_is_looked_at_once_for_all(stores: Repositories) -> None:
