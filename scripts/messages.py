@@ -77,6 +77,7 @@ RESULTS = (
     ),
     Source(patterns=("sr_templates/forms/page.py",), options={"raised": "no"}),
     Source(patterns=("sr_templates/evidence_kind.py",), options={"enumerations": "no"}),
+    Source(patterns=("dicom_node/domain/patient.py",), options={"enumerations": "no"}),
     Source(
         patterns=("ai_engine/training/cards/*.toml", "ai_engine/weights/*/*/card.toml"),
         method="cards",

@@ -7,7 +7,9 @@ from typing import Protocol
 
 from dicom_node.administration.ae_titles import AeTitles
 from dicom_node.administration.deliveries import Deliveries
+from dicom_node.administration.disk import Disk
 from dicom_node.administration.first_steps import FirstSteps
+from dicom_node.administration.held import HeldResults
 from dicom_node.administration.models import ModelVersions, Suspensions
 from dicom_node.administration.notifications import Notifications
 from dicom_node.administration.overview import Operations
@@ -15,6 +17,7 @@ from dicom_node.administration.people import People
 from dicom_node.administration.routes import Routes
 from dicom_node.administration.studies import Studies
 from dicom_node.administration.uploads import UploadedStudies
+from dicom_node.administration.whose import WhoseStudies
 from dicom_node.domain.audit import Change
 from dicom_node.domain.device import Device
 from dicom_node.domain.instance import ReceivedInstance
@@ -77,6 +80,8 @@ class Administration:
 
     operations: Operations
     studies: Studies
+    whose: WhoseStudies
+    held: HeldResults
     uploaded: UploadedStudies
     deliveries: Deliveries
     ae_titles: AeTitles
@@ -90,4 +95,5 @@ class Administration:
     calibrations: Callable[[str], tuple[DeviceCalibration, ...]]
     active_models: Callable[[], tuple[str, ...]]
     read_file: ReadFile
+    disk: Disk
     self_test: SelfTests | None = None

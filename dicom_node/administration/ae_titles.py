@@ -22,6 +22,7 @@ _LONGEST = {"host": 255, "description": 255}
 # As a name is looked up: labels of at most 63 characters (RFC 1035 2.3.4); it may end with a dot.
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _LOCAL = "localhost"
+NO_HOST = "this is no host name and no IP address: write pacs.example.org, 10.0.0.5 or fd00::5."
 
 
 class AeTitleBook(Protocol):
@@ -127,6 +128,11 @@ def _is_host_name(text: str) -> bool:
     return _HOST_NAME.fullmatch(encoded) is not None
 
 
+def _is_host(text: str) -> bool:
+    host = text.strip()
+    return _is_host_name(host) or _address(host) is not None
+
+
 def _is_own(address: _Address) -> bool:
     """Whether a network interface has an address: nothing else is reached from itself."""
     family = socket.AF_INET if address.version == _IPV4 else socket.AF_INET6
@@ -181,7 +187,13 @@ class AeTitles:
         InvalidFieldsError
             When fields cannot be used; it says of each why.
         """
-        return read_entry(AE_TITLE_ENTRY, values, f"AE {values.get('title', '')}")
+        subject = f"AE {values.get('title', '')}"
+        try:
+            return read_entry(AE_TITLE_ENTRY, values, subject)
+        except InvalidFieldsError as error:  # nobody is to send a form again for each field
+            host = str(values.get("host", ""))
+            wrong = {"host": NO_HOST} if host and not _is_host(host) else {}
+            raise InvalidFieldsError(subject, {**wrong, **error.fields}) from error
 
     def add(self, entity: ApplicationEntity, *, actor: str) -> None:
         """Add an entry.
@@ -287,12 +299,8 @@ class AeTitles:
             for name, longest in _LONGEST.items()
             if len(getattr(entity, name)) > longest
         }
-        host = entity.host.strip()
-        if host and "host" not in wrong and not (_is_host_name(host) or _address(host)):
-            wrong["host"] = (
-                "this is no host name and no IP address: write pacs.example.org, 10.0.0.5 or "
-                "fd00::5."
-            )
+        if entity.host.strip() and "host" not in wrong and not _is_host(entity.host):
+            wrong["host"] = NO_HOST
         if self.own.ae_title in entity.destinations:
             wrong["destinations"] = (
                 f"{self.own.ae_title} is this node: results would come back for analysis."

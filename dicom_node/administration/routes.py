@@ -134,10 +134,13 @@ class Routes:
             wrong["destinations"] = (
                 f"{', '.join(here)} is at this node's own address: results would come back to it."
             )
-        try:
-            self._require_servable(route)
-        except NodeError as error:
-            wrong["model"] = str(error)
+        if not route.model:
+            wrong["model"] = "choose a model."
+        else:
+            try:
+                self._require_servable(route)
+            except NodeError as error:
+                wrong["model"] = str(error)
         if wrong:
             raise InvalidFieldsError(f"route {route.name}", wrong)
 

@@ -322,7 +322,7 @@ _SECURITY: tuple[tuple[str, Code], ...] = (
     ("ae ", codes.NETWORK_CONFIGURATION),
 )
 # What was done with studies, and changes no configuration.
-_ACTS = ("study rerun", "study resend", "delivery retry")
+_ACTS = ("study rerun", "study resend", "delivery retry", "evidence retry")
 
 
 def changed(change: Change) -> AuditMessage:

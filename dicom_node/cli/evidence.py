@@ -1,15 +1,13 @@
 """``dicom-node evidence``: which results the gate holds back, why, and another chance for them."""
 
-from typing import TYPE_CHECKING, Annotated
+import getpass
+from typing import Annotated
 
 import typer
 
 from dicom_node.cli.context import invocation
 from dicom_node.cli.listing import AsJson, plain, write_json
-from dicom_node.node.repositories import Repositories
-
-if TYPE_CHECKING:
-    from dicom_node.workflow.analysis.gate import Gate
+from dicom_node.node.mending import make_held
 
 commands = typer.Typer(
     help="Results that broke a rule of the Standard and were therefore held back, not sent.",
@@ -51,28 +49,16 @@ def held(context: typer.Context, study: Study = "", as_json: AsJson = False) -> 
 def retry(context: typer.Context, study: Study = "") -> None:
     """Check held results again: what passes is sent, the rest is made anew by the running node."""
     run = invocation(context)
-    seen = _gate(run.repositories()).look_again(study)
+    held = make_held(run.repositories())
+    seen = held.look_again(actor=getpass.getuser(), study_instance_uid=study)
     run.console.print(
-        f"{len(seen.released)} objects pass now and will be sent; {len(seen.reopened)} jobs will "
-        "be done again to make theirs anew.",
+        f"{seen.released} objects pass now and will be sent; {seen.reopened} jobs will be done "
+        "again to make theirs anew.",
         highlight=False,
     )
     if seen.kept:
         run.console.print(
-            f"{len(seen.kept)} reports of verdicts still fail and stay held: dicom-node evidence "
-            "held says why.",
+            f"{seen.kept} reports of verdicts still fail and stay held: dicom-node evidence held "
+            "says why.",
             highlight=False,
         )
-
-
-def _gate(repositories: Repositories) -> "Gate":
-    # Reads and judges objects, which the list does not.
-    from dicom_node.workflow.analysis.gate import Gate  # noqa: PLC0415
-
-    return Gate(
-        index=repositories.index,
-        results=repositories.hotbase,
-        deliveries=repositories.deliveries,
-        archive=repositories.objects,
-        instances=repositories.item_instances,
-    )

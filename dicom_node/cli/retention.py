@@ -77,10 +77,9 @@ def retention(
     if found:
         console.print(table)
     verb = "Removed" if run else "To be removed"
-    studies = len({each["study_instance_uid"] for each in found})
     console.print(
-        f"{verb}: {removed.instances} images and {removed.results} results of {studies} studies, "
-        f"{removed.size / 1e6:.1f} MB.",
+        f"{verb}: {removed.instances} images and {removed.results} results of "
+        f"{len(removed.studies)} studies, {removed.size / 1e6:.1f} MB.",
         highlight=False,
     )
     if count := len(removed.only_here):

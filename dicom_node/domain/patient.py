@@ -206,6 +206,12 @@ def contradictions_within(said: Iterable[PatientMarks]) -> frozenset[PatientAttr
     )
 
 
+def difference_of(said: Iterable[PatientMarks], count: int) -> str:
+    """Say how many patients a study names, and by which attributes they differ; no values."""
+    differ = ", ".join(sorted(contradictions_within(said)))
+    return f"its images name {count} different patients (they differ in {differ})"
+
+
 def _both_and_other(one: str, other: str) -> bool:
     return bool(one and other and one != other)
 

@@ -14,6 +14,7 @@ from dicom_node.administration.administration import (
     DeviceCalibration,
     SelfTests,
 )
+from dicom_node.administration.disk import Disk, DiskRoom, Going, Keeping
 from dicom_node.administration.first_steps import FirstSteps
 from dicom_node.administration.models import ModelVersions
 from dicom_node.administration.overview import Operations
@@ -21,15 +22,24 @@ from dicom_node.administration.routes import Routes
 from dicom_node.administration.studies import Trail
 from dicom_node.administration.uploads import UploadedStudies
 from dicom_node.archive.external import read_external
+from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.health import Problem
 from dicom_node.models.cards import ModelCards, ModelUnavailableError
 from dicom_node.models.routable import require_runnable
 from dicom_node.node.administration import make_ae_titles, make_people
 from dicom_node.node.clock import utc_now
-from dicom_node.node.mending import make_deliveries, make_studies, make_suspensions
+from dicom_node.node.disks import disk_rooms
+from dicom_node.node.mending import (
+    make_deliveries,
+    make_held,
+    make_studies,
+    make_suspensions,
+    make_whose,
+)
 from dicom_node.node.noticing import make_notifications
 from dicom_node.node.repositories import Repositories
+from dicom_node.node.retention import Retention, retention_rule
 from dicom_node.notices.teller import Teller
 from sr_templates.impression import stated_impression
 
@@ -40,29 +50,34 @@ def make_administration(
     routes: Routes,
     cards: ModelCards,
     problems: Callable[[], tuple[Problem, ...]] = tuple,
+    rooms: Callable[[], tuple[DiskRoom, ...] | None] | None = None,
     teller: Teller | None = None,
     self_test: SelfTests | None = None,
     is_over: Callable[[], bool] = lambda: False,
 ) -> Administration:
-    """Return what can be administered; ``problems`` says what is wrong with a running node,
-    and ``teller`` which channels did not take their notices.
+    """Return what can be administered.
+
+    ``problems`` says what is wrong with a running node, ``rooms`` what it sees of its disks, and
+    ``teller`` which channels did not take their notices.
 
     A running node reads the same databases: what is changed here counts there at once.
     """
     settings = repositories.settings
     ae_titles = make_ae_titles(settings, repositories.ae_titles, repositories.audit)
-    studies = make_studies(repositories)
+    studies, held = make_studies(repositories), make_held(repositories)
     return Administration(
         operations=Operations(
             traffic=repositories.traffic,
             studies=studies,
             problems=problems,
-            held=lambda: sum(repositories.hotbase.held_counts().values()),
+            held=held.count,
             suspensions=repositories.observations.suspensions,
             clock=utc_now,
             is_over=is_over,
         ),
         studies=studies,
+        whose=make_whose(repositories),
+        held=held,
         uploaded=UploadedStudies(studies, lambda report: _sentence(repositories, report)),
         deliveries=make_deliveries(repositories),
         ae_titles=ae_titles,
@@ -84,6 +99,40 @@ def make_administration(
         active_models=lambda: tuple(sorted(cards.versions)),
         read_file=read_external,
         self_test=self_test,
+        disk=Disk(
+            rooms=rooms or (lambda: disk_rooms(settings)),
+            keeping=_keeping(settings),
+            going=lambda: _going(repositories),
+        ),
+    )
+
+
+def _keeping(settings: NodeSettings) -> Keeping:
+    kept = settings.retention
+    return Keeping(
+        schedule=kept.schedule,
+        image_days=kept.image_days,
+        result_days=kept.result_days,
+        high_water=kept.high_water,
+        fewest_days=kept.fewest_days,
+    )
+
+
+def _going(repositories: Repositories) -> Going:
+    """Return what retention would remove now."""
+    found = Retention(
+        repositories.retention,
+        data=repositories.settings.common_dir,
+        result_path=repositories.evidence.path,
+        rule=retention_rule(repositories.settings),
+        clock=utc_now,
+    ).run(dry=True)
+    return Going(
+        studies=len(found.studies),
+        images=found.instances,
+        results=found.results,
+        size=found.size,
+        only_here=len(found.only_here),
     )
 
 

@@ -9,9 +9,10 @@ import os
 from pathlib import Path
 from threading import Lock, Thread
 
+from dicom_node.administration.disk import DiskRoom
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.health import Problem
-from dicom_node.node.disks import disk_problems, unreachable
+from dicom_node.node.disks import disk_problems, disk_rooms, unreachable
 
 # A disk that is busy takes its time to make a file.
 _PATIENCE_SECONDS = 10.0
@@ -27,19 +28,28 @@ class DiskWatch:
         self._lock = Lock()
         self._look: _Look | None = None
 
+    def rooms(self) -> tuple[DiskRoom, ...] | None:
+        """Return what room there is in each folder; None where one did not answer in time."""
+        look = self._look_now()
+        return None if look.found is None else look.rooms
+
     def problems(self) -> tuple[Problem, ...]:
         """Say what `disk_problems` says, or which folder did not answer in time."""
+        look = self._look_now()
+        if look.found is not None:
+            return look.found
+        if look.is_alive():
+            return (unreachable(look.at, os.strerror(errno.ETIMEDOUT)),)
+        raise RuntimeError("a look at the disks has broken off: the log says why")
+
+    def _look_now(self) -> "_Look":
         with self._lock:
             if self._look is None or not self._look.is_alive():
                 self._look = _Look(self._settings)
                 self._look.start()
             look = self._look
         look.join(self._patience)
-        if look.found is not None:
-            return look.found
-        if look.is_alive():
-            return (unreachable(look.at, os.strerror(errno.ETIMEDOUT)),)
-        raise RuntimeError("a look at the disks has broken off: the log says why")
+        return look
 
 
 class _Look(Thread):
@@ -49,11 +59,14 @@ class _Look(Thread):
         super().__init__(name="disks", daemon=True)
         self.at = settings.data_dir
         self.found: tuple[Problem, ...] | None = None
+        self.rooms: tuple[DiskRoom, ...] = ()
         self._settings = settings
 
     def run(self) -> None:
         """Look; an error is told as that of a thread."""
-        self.found = tuple(disk_problems(self._settings, has_begun=True, looking_at=self._looking))
+        found = tuple(disk_problems(self._settings, has_begun=True, looking_at=self._looking))
+        self.rooms = disk_rooms(self._settings)
+        self.found = found
 
     def _looking(self, folder: Path) -> None:
         self.at = folder

@@ -13,6 +13,7 @@ from tempfile import TemporaryFile
 
 import sqlalchemy as sa
 
+from dicom_node.administration.disk import DiskRoom
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.health import Problem, Severity
 
@@ -97,6 +98,22 @@ def _room_problems(settings: NodeSettings, looking_at: Callable[[Path], None]) -
             + (f": {each.consequence}" if is_over else ", little more than is needed"),
             advice="make room (dicom-node retention), or lower network.min_free_bytes",
         )
+
+
+def disk_rooms(settings: NodeSettings) -> tuple[DiskRoom, ...]:
+    """Return what room there is in each folder that something is kept in, of those that are there.
+
+    A folder that lies in another one, on the same disk, is not named apart.
+    """
+    rooms: dict[tuple[int, Path], DiskRoom] = {}
+    for folder in sorted({each.folder.absolute() for each in _kept(settings)}):
+        try:
+            number, usage = folder.stat().st_dev, shutil.disk_usage(folder)
+        except OSError:  # said elsewhere
+            continue
+        if not any(disk == number and folder.is_relative_to(known) for disk, known in rooms):
+            rooms[number, folder] = DiskRoom(folder=str(folder), total=usage.total, free=usage.free)
+    return tuple(rooms.values())
 
 
 def _disk_of(folder: Path) -> tuple[int, int] | None:

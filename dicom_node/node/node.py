@@ -435,6 +435,7 @@ class Node:
                 routes=self._routes,
                 cards=cards,
                 problems=self._report.problems,
+                rooms=self._report.rooms,
                 teller=self._teller,
                 self_test=self._self_test,
                 is_over=self._stopping.is_set,

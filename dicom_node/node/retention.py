@@ -57,6 +57,13 @@ class Removed:
         return images + results
 
     @property
+    def studies(self) -> frozenset[str]:
+        """The Study Instance UIDs of all of it."""
+        images = (each.study_instance_uid for each in chain(self.by_age, self.for_room))
+        made = chain(self.results_by_age, self.results_for_room)
+        return frozenset(chain(images, (each.study_instance_uid for each in made)))
+
+    @property
     def results(self) -> int:
         """Result objects."""
         return sum(each.results for each in chain(self.results_by_age, self.results_for_room))

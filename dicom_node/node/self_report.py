@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import sqlalchemy as sa
 
+from dicom_node.administration.disk import DiskRoom
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.health import Problem, status_of
 from dicom_node.domain.host import Host
@@ -38,6 +39,10 @@ class SelfReport:
             *self._other_hosts(),
             *(problem for part in self._others for problem in part()),
         )
+
+    def rooms(self) -> tuple[DiskRoom, ...] | None:
+        """Return what room there is on the node's disks; None where one does not answer."""
+        return self._disks.rooms()
 
     def status(self) -> str:
         """Return the status of what runs here, which other hosts are told."""

@@ -74,8 +74,7 @@ class AeTitleStore:
                 _note(connection, entity, None, actor=actor, at=at)
         except sa.exc.IntegrityError as error:
             raise ConflictError(
-                f"AE title {entity.title} is administered already: change that entry "
-                f"(`dicom-node ae set {entity.title} …`)."
+                f"AE title {entity.title} is administered already: change that entry."
             ) from error
 
     def replace(self, entity: ApplicationEntity, *, version: str, actor: str, at: datetime) -> None:

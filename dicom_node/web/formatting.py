@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from babel import Locale
+from markupsafe import Markup, escape
 
 from sr_templates.language.language import ENGLISH, Language
 from sr_templates.percent import percent
@@ -85,6 +86,15 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
+def ticked(words: str) -> Markup:
+    """Return words of which those between grave accents are code, as Markdown has it."""
+    parts = words.split("`")
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
+        for number, part in enumerate(parts)
+    )
+
+
 def plain(value: object) -> str:
     """Return what a field of a form shows: numbers without what says nothing, lists with commas."""
     if isinstance(value, list | tuple):
@@ -116,6 +126,7 @@ def filters(language: Language) -> Mapping[str, Callable[..., Any]]:
         "plain": plain,
         "share": lambda value: language.figure(share(value)),
         "said": lambda words: language.said(str(words)),
+        "ticked": ticked,
         "sentence": partial(sentence, language=language),
         "zip": zip,
     }

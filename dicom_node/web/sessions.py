@@ -201,12 +201,13 @@ def _now(request: Request) -> int:
 SignedIn = Annotated[User, Depends(signed_in)]
 
 
-def requiring(permission: Permission) -> Callable[[User], User]:
-    """Return what lets only those in who are signed in and have a permission."""
+def requiring(*permissions: Permission) -> Callable[[User], User]:
+    """Return what lets only those in who are signed in and have all of some permissions."""
 
     def permitted(user: SignedIn) -> User:
-        if not user.may(permission):
-            raise NotAllowedError(refusal(permission))
+        for permission in permissions:
+            if not user.may(permission):
+                raise NotAllowedError(refusal(permission))
         return user
 
     return permitted
@@ -227,6 +228,7 @@ Reviewing = Annotated[User, Depends(requiring(Permission.REVIEW))]
 Uploading = Annotated[User, Depends(requiring(Permission.UPLOAD))]
 Looking = Annotated[User, Depends(requiring(Permission.STATUS))]
 Operating = Annotated[User, Depends(requiring(Permission.OPERATE))]
+SeeingPatients = Annotated[User, Depends(requiring(Permission.OPERATE, Permission.IMAGES))]
 Configuring = Annotated[User, Depends(requiring(Permission.CONFIGURE))]
 Promoting = Annotated[User, Depends(requiring(Permission.MODELS))]
 ManagingPeople = Annotated[User, Depends(requiring(Permission.PEOPLE))]

@@ -12,6 +12,7 @@ from dicom_node.administration.administration import Administration
 from dicom_node.dicomweb.uploads import Uploads
 from dicom_node.domain.application_entity import Role
 from dicom_node.domain.delivery import DeliveryState
+from dicom_node.domain.health import Problem
 from dicom_node.domain.job import Job, JobState
 from dicom_node.domain.reception import AssociationEnd
 from dicom_node.domain.review.queue import ReviewQueue
@@ -50,12 +51,16 @@ def office_stores(folder: Path) -> Iterator[Repositories]:
 
 
 def office_administration(
-    repositories: Repositories, is_over: Callable[[], bool] = lambda: False
+    repositories: Repositories,
+    is_over: Callable[[], bool] = lambda: False,
+    problems: Callable[[], tuple[Problem, ...]] = tuple,
 ) -> Administration:
     """The administration over the stores, with the routes and models that come with the node."""
     cards = ModelCards(CONFIG, repositories.settings.models_dir)
     routes = make_routes(repositories, CONFIG, cards)
-    return make_administration(repositories, routes=routes, cards=cards, is_over=is_over)
+    return make_administration(
+        repositories, routes=routes, cards=cards, is_over=is_over, problems=problems
+    )
 
 
 def office_application(
@@ -64,6 +69,8 @@ def office_application(
     uploads: Uploads | None = None,
     is_over: Callable[[], bool] = lambda: False,
     review_queue: ReviewQueue | None = None,
+    *,
+    problems: Callable[[], tuple[Problem, ...]] = tuple,
 ) -> FastAPI:
     """All pages over the stores, and a worklist in memory; ``is_over`` ends what is listened to."""
     pages = make_pages(
@@ -72,7 +79,7 @@ def office_application(
         review_queue or FakeReviewQueue(),
         version="test",
         devices=devices,
-        administration=office_administration(repositories, is_over),
+        administration=office_administration(repositories, is_over, problems),
         uploads=uploads,
         audit=Trail(repositories.settings, repositories.audit),
     )

@@ -1,5 +1,6 @@
 """The pages of AE titles: who may call, and who gets results."""
 
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -91,6 +92,13 @@ class _Pages:
             languages=[(code.value, name) for code, name in OWN_NAMES.items()],
         )
 
+    def taken(self, said: Mapping[str, Any]) -> Mapping[str, str]:
+        """Say of the title of a new entry that there is one already, whatever else is wrong."""
+        title = str(said.get("title", ""))
+        if all(each.title != title for each in self.titles.all()):
+            return {}
+        return {"title": f"AE title {title} is administered already: change that entry."}
+
 
 def _add_looking(router: APIRouter, pages: _Pages) -> None:
     @router.get(PATH)
@@ -125,7 +133,7 @@ def _add_changing(router: APIRouter, pages: _Pages) -> None:
             entity = pages.titles.read(said)
             pages.titles.add(entity, actor=user.name)
         except InvalidFieldsError as error:
-            state = FormState(values=said, wrong=error.fields)
+            state = FormState(values=said, wrong={**pages.taken(said), **error.fields})
             return pages.form(request, user, state, "", status=422)
         except ConflictError as error:
             wrong = {"title": sentence(str(error))}

@@ -1,12 +1,15 @@
 """The first page of who operates the node: what came, what waits, what failed, what to do."""
 
+from collections.abc import Collection, Mapping
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from dicom_node.administration.administration import Administration
 from dicom_node.administration.overview import Pulse, word_of
+from dicom_node.domain.health import Problem
 from dicom_node.errors import ConflictError, NotFoundError
 from dicom_node.web.administration.events import changes
 from dicom_node.web.formatting import sentence
@@ -14,6 +17,21 @@ from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import Looking, Operating, tell
 
 PATH, START = "/overview", "/overview/start"
+_MOST_HELD = 5
+# Where somebody looks at a problem of a kind, or mends it: the title of a page, and its address.
+_PLACES: Mapping[str, tuple[str, str]] = {
+    "stuck studies": ("Studies", "/studies?shown=waiting"),
+    "undecided studies": ("Studies", "/studies?shown=undecided"),
+    "failed studies": ("Studies", "/studies?shown=failed"),
+    "held results": ("Kept from going out", "#held"),
+    "destination down": ("AE titles", "/ae-titles/entry?title={about}"),
+    "given-up deliveries": ("Deliveries", "/deliveries?destination={about}"),
+    "untold commitments": ("AE titles", "/ae-titles/entry?title={about}"),
+    "model": ("Models", "/models"),
+    "service": ("Models", "/models"),
+    "self-test": ("Self-test", "#self-test"),
+    "disk": ("Disk", "/disk"),
+}
 
 
 def make_router(frame: Frame, administration: Administration) -> APIRouter:
@@ -45,6 +63,8 @@ def make_router(frame: Frame, administration: Administration) -> APIRouter:
             "overview_parts.html" if part else "overview.html",
             seen=seen,
             word=word_of(seen),
+            place=place,
+            held=administration.held.first(_MOST_HELD) if seen.held else (),
             peers=peers,
             self_test=administration.self_test,
         )
@@ -61,6 +81,11 @@ def make_router(frame: Frame, administration: Administration) -> APIRouter:
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
         )
 
+    _add_mending(router, administration)
+    return router
+
+
+def _add_mending(router: APIRouter, administration: Administration) -> None:
     @router.post(PATH + "/self-test")
     def test_itself(request: Request, user: Operating) -> Response:
         del user
@@ -78,13 +103,29 @@ def make_router(frame: Frame, administration: Administration) -> APIRouter:
         tell(request, f"{_counted(count, 'failed study', 'failed studies')} will be tried again.")
         return RedirectResponse(PATH, status_code=303)
 
+    @router.post(PATH + "/held")
+    def look_again_at_held(request: Request, user: Operating) -> Response:
+        seen = administration.held.look_again(actor=user.name)
+        tell(
+            request,
+            f"Held results were checked again: {seen.released} go out now, "
+            f"{seen.reopened} are made anew, {seen.kept} stay held.",
+        )
+        return RedirectResponse(PATH, status_code=303)
+
     @router.post(PATH + "/retry")
     def retry_deliveries(request: Request, user: Operating) -> Response:
         count = administration.deliveries.retry(actor=user.name)
         tell(request, f"{_counted(count, 'delivery', 'deliveries')} will be tried again.")
         return RedirectResponse(PATH, status_code=303)
 
-    return router
+
+def place(problem: Problem, peers: Collection[str]) -> tuple[str, str] | None:
+    """Return title and address of where a problem is looked at; None where no page shows it."""
+    title, path = _PLACES.get(problem.kind, ("", ""))
+    if not path or (title == "AE titles" and problem.about not in peers):
+        return None
+    return title, path.format(about=quote(problem.about))
 
 
 def _counted(count: int, one: str, several: str) -> str:

@@ -13,6 +13,8 @@ from dicom_node.web.frame import Frame
 from dicom_node.web.sessions import Looking, Promoting, tell
 
 PATH = "/models"
+# What a running node says of a model that it cannot run.
+_UNUSABLE = "model"
 
 
 def make_router(frame: Frame, administration: Administration) -> APIRouter:
@@ -28,6 +30,7 @@ class _Pages:
     def __init__(self, frame: Frame, administration: Administration) -> None:
         self.models = administration.models
         self.suspensions = administration.suspensions
+        self._problems = administration.operations.problems
         self._frame = frame
 
     def listed(self, request: Request, user: User) -> Response:
@@ -43,6 +46,7 @@ class _Pages:
             active=self.models.active(),
             promoted=self.models.promoted(),
             suspensions=self.suspensions.all(),
+            unusable={each.about: each for each in self._problems() if each.kind == _UNUSABLE},
         )
 
     def known(self, name: str, version: str) -> ModelCard:

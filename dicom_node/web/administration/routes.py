@@ -11,6 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from dicom_node.administration.administration import Administration, ReadFile
 from dicom_node.administration.entries import written
 from dicom_node.administration.routes import ROUTE_ENTRY, Routes, Trial, replaced
+from dicom_node.domain.application_entity import Role
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import UnreadableDatasetError
 from dicom_node.domain.route import Route
@@ -55,6 +56,7 @@ class _Pages:
         self.routes: Routes = administration.routes
         self._frame = frame
         self._models = administration.active_models
+        self._titles = administration.ae_titles.all
 
     def listed(self, request: Request, user: User) -> Response:
         """Show the routes in their order."""
@@ -79,6 +81,7 @@ class _Pages:
             state=state,
             name=name,
             models=self._models(),
+            peers=[each.title for each in self._titles() if Role.PACS in each.roles],
             trials=trials,
             changed=[each for each in trials or () if each.before != each.after],
         )

@@ -67,13 +67,14 @@ def caller(request: Request) -> Caller:
 Calling = Annotated[Caller, Depends(caller)]
 
 
-def needing(permission: Permission) -> Callable[[Caller], Caller]:
-    """Return what lets only those callers in who have a permission."""
+def needing(*permissions: Permission) -> Callable[[Caller], Caller]:
+    """Return what lets only those callers in who have all of some permissions."""
 
     def permitted(who: Calling) -> Caller:
-        if permission not in who.permissions:
-            words = f"{refusal(permission)} A token needs the scope {permission} besides."
-            raise NotAllowedError(words)
+        for permission in permissions:
+            if permission not in who.permissions:
+                words = f"{refusal(permission)} A token needs the scope {permission} besides."
+                raise NotAllowedError(words)
         return who
 
     return permitted
@@ -82,6 +83,7 @@ def needing(permission: Permission) -> Callable[[Caller], Caller]:
 MayLook = Annotated[Caller, Depends(needing(Permission.STATUS))]
 MayReview = Annotated[Caller, Depends(needing(Permission.REVIEW))]
 MayOperate = Annotated[Caller, Depends(needing(Permission.OPERATE))]
+MaySeePatients = Annotated[Caller, Depends(needing(Permission.OPERATE, Permission.IMAGES))]
 MayConfigure = Annotated[Caller, Depends(needing(Permission.CONFIGURE))]
 MayPromote = Annotated[Caller, Depends(needing(Permission.MODELS))]
 MayManagePeople = Annotated[Caller, Depends(needing(Permission.PEOPLE))]

@@ -1,23 +1,27 @@
 """Studies, deliveries and the overview over REST."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Body, Query, Request
 from pydantic import TypeAdapter
 
 from dicom_node.administration.administration import Administration
 from dicom_node.administration.overview import Overview
 from dicom_node.administration.studies import Standing, StudyDetail
+from dicom_node.administration.whose import NamedPatients
 from dicom_node.domain.study import StudyRecord
 from dicom_node.domain.user import Permission
 from dicom_node.web.administration.studies import place_of, read_place
-from dicom_node.web.api.callers import MayLook, MayOperate
+from dicom_node.web.api.callers import MayLook, MayOperate, MaySeePatients
+from dicom_node.web.records import Accesses
 from dicom_node.web.review.reading_first import WithheldFrom
 
 _PATH = "/studies"
 _OVERVIEW: TypeAdapter[Overview] = TypeAdapter(Overview)
 _RECORD: TypeAdapter[StudyRecord] = TypeAdapter(StudyRecord)
 _DETAIL: TypeAdapter[StudyDetail] = TypeAdapter(StudyDetail)
+_NAMED: TypeAdapter[NamedPatients] = TypeAdapter(NamedPatients)
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
@@ -72,7 +76,7 @@ def _add_looking(router: APIRouter, administration: Administration, withheld: Wi
 
 
 def _add_mending(router: APIRouter, administration: Administration) -> None:
-    studies = administration.studies
+    studies, accesses = administration.studies, Accesses()
 
     @router.post(_PATH + "/{uid}/rerun", status_code=202)
     def rerun_study(who: MayOperate, uid: str) -> dict[str, Any]:
@@ -84,6 +88,36 @@ def _add_mending(router: APIRouter, administration: Administration) -> None:
     def resend_study(who: MayOperate, uid: str) -> dict[str, Any]:
         """Have a study's results sent once more; the answer counts the deliveries."""
         return {"deliveries": studies.resend(uid, actor=who.actor)}
+
+    @router.get(_PATH + "/{uid}/patients")
+    def read_patients(who: MaySeePatients, request: Request, uid: str) -> dict[str, Any]:
+        """Read which patients a study names; needs the scope `images` besides."""
+        named = administration.whose.named(uid)
+        for each in named.patients:
+            accesses.seen(request, uid, user=who.actor, how="whose", patient=each.patient_id)
+        found: dict[str, Any] = _NAMED.dump_python(named, mode="json")
+        return found
+
+    @router.post(_PATH + "/{uid}/patient", status_code=202)
+    def decide_patient(
+        *,
+        who: MaySeePatients,
+        uid: str,
+        mark: Annotated[str, Body()],
+        why: Annotated[str, Body()],
+        version: Annotated[str, Body()],
+        is_same: Annotated[bool, Body()] = False,
+    ) -> dict[str, Any]:
+        """Say whose an undecided study is; `mark` and `version` are from its patients."""
+        administration.whose.decide(
+            uid, mark, is_same=is_same, why=why, actor=who.actor, version=version
+        )
+        return {"study_instance_uid": uid}
+
+    @router.post("/held-results/retry", status_code=202)
+    def retry_held_results(who: MayOperate) -> dict[str, int]:
+        """Have results checked again that broke a rule of the Standard and were held back."""
+        return asdict(administration.held.look_again(actor=who.actor))
 
     @router.post("/failed-studies/rerun", status_code=202)
     def rerun_failed_studies(who: MayOperate) -> dict[str, Any]:

@@ -3,29 +3,31 @@
 from dataclasses import dataclass
 
 from dicom_node.domain.review.review import ReviewDetails
-from sr_templates.evidence_kind import EVIDENCE
+from sr_templates.evidence_kind import EvidenceKind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MadeLine:
-    """One model, and what it made: ``report, 2 overlays``."""
+    """One model, and what it made: of which kinds, and how many of each."""
 
     model: str
-    objects: str
-    count: int
+    objects: tuple[tuple[EvidenceKind, int], ...]
+
+    @property
+    def count(self) -> int:
+        """How many objects."""
+        return sum(count for _, count in self.objects)
 
 
 def made_lines(details: ReviewDetails) -> tuple[MadeLine, ...]:
     """Return what each model has made of the item's study."""
     models = dict.fromkeys((each.model_name, each.model_version) for each in details.made)
-    lines = []
-    for name, version in models:
-        mine = [each for each in details.made if each.model_name == name]
-        lines.append(
-            MadeLine(
-                model=f"{name} {version}",
-                objects=", ".join(EVIDENCE[each.kind].counted(each.count) for each in mine),
-                count=sum(each.count for each in mine),
-            )
+    return tuple(
+        MadeLine(
+            model=f"{name} {version}",
+            objects=tuple(
+                (each.kind, each.count) for each in details.made if each.model_name == name
+            ),
         )
-    return tuple(lines)
+        for name, version in models
+    )

@@ -21,7 +21,7 @@ from dicom_node.web.review import sitting
 from dicom_node.web.review.people import reviewer
 from dicom_node.web.review.query import QueueQuery, Shown
 from dicom_node.web.review.reading_first import hidden_of
-from dicom_node.web.review.searching import MOST_STUDIES, PatientSearches
+from dicom_node.web.review.searching import LONGEST, MOST_STUDIES, PatientSearches
 from dicom_node.web.sessions import NotAllowedError, Reviewing, refusal
 
 PATH = "/worklist"
@@ -69,6 +69,7 @@ def add_routes(
             subjects=subjects({each.study_instance_uid for each in page.items})
             if sees_patients
             else {},
+            longest_search=LONGEST,
             searched=searches.words(user, query.search),
             found_too_many=studies is not None and len(studies) >= MOST_STUDIES,
             next_page=query.url(after=page.next) if page.next else "",

@@ -11,7 +11,8 @@ from threading import Lock
 from dicom_node.domain.user import Permission, User
 
 MOST_STUDIES = 500
-LONGEST = 64
+# A name has three groups of 64 characters at most (PS3.5 6.2, VR PN), with signs between them.
+LONGEST = 256
 _MOST_KEPT = 5_000
 _KEY_BYTES = 12
 FindStudies = Callable[[str, int], frozenset[str]]

@@ -15,7 +15,7 @@ from dicom_node.domain.job import Job, job_identifier
 from dicom_node.domain.patient import (
     PatientDecision,
     PatientInStudy,
-    contradictions_within,
+    difference_of,
     patients_of,
 )
 from dicom_node.domain.study import StoredStudy
@@ -59,7 +59,7 @@ class Patients:
                 instances=tuple(each for each in instances if decision.takes(each.patient.key)),
                 decision=decision,
             )
-        reason = difference_of(others, len(found))
+        reason = difference_of((each.patient for each in others), len(found))
         _LOG.warning("study undecided study=%s reason=%r", study_instance_uid, reason)
         return Owned(instances=(), undecided=found, reason=reason)
 
@@ -77,12 +77,6 @@ def without_own(
         return ()
     own = results.own_objects(tuple(each.sop_instance_uid for each in instances))
     return tuple(each for each in instances if each.sop_instance_uid not in own)
-
-
-def difference_of(instances: Sequence[ReceivedInstance], count: int) -> str:
-    """Say how many patients a study names, and by which attributes they differ; no values."""
-    differ = ", ".join(sorted(contradictions_within(each.patient for each in instances)))
-    return f"its images name {count} different patients (they differ in {differ})"
 
 
 def undecided_job(

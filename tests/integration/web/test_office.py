@@ -63,6 +63,7 @@ PAGES = {
     "ae-title-new": "/ae-titles/new",
     "start": "/overview/start",
     "deliveries": "/deliveries",
+    "disk": "/disk?going=1",
     "models": "/models",
     "model": "/models/card?name=chest-radiograph&version=2.0.0",
     "routes": "/routes",

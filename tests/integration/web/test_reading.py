@@ -886,7 +886,7 @@ def test_what_must_be_known_of_a_result_stands_before_its_findings(
     expect(page.locator(".remarks .warns")).to_have_count(3)
     page.get_by_text("Made of this study (4)").click()
     expect(page.locator(".made li")).to_have_text(
-        ["chest 2.0.0report, 2 overlays", "bones 1.0.0image without bones"]
+        ["chest 2.0.0report, overlay × 2", "bones 1.0.0image without bones"]
     )
     panel = page.locator("#panel").inner_text()
     assert panel.index("HAND") < panel.index("threshold"), "read before what the model says"
