@@ -30,6 +30,7 @@ _LARGEST_SIDE = 8192
 _LINEAR, _LINEAR_EXACT, _SIGMOID = "linear", "linear-exact", "sigmoid"
 _NARROWEST = 1e-6
 _Region = tuple[int, int, int | None, int | None]
+_Share = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,8 @@ class Rendering:
     """What a client asks of a rendered image; the image's own window and size by default.
 
     ``function`` is the VOI LUT Function of the window; ``region`` is the part of the image that is
-    shown, in pixels: left, top, width and height, the last two None for all of what is left.
+    shown, in pixels: left, top, width and height, the last two None for all of what is left;
+    ``share`` is the same in parts of the image's width and height: left, top, right and bottom.
     ``color_profile`` and ``annotation`` are as `dicom_node.dicomweb.coloring` and
     `dicom_node.dicomweb.annotating` read them.
     """
@@ -46,6 +48,7 @@ class Rendering:
     function: str = _LINEAR
     viewport: tuple[int, int] | None = None
     region: _Region | None = None
+    share: _Share | None = None
     quality: int = 90
     color_profile: str = ""
     annotation: frozenset[str] = frozenset()
@@ -82,8 +85,8 @@ def render(path: Path, number: int, media_type: str, rendering: Rendering) -> by
     """
     dataset = whole(path)
     image = Image.fromarray(_displayed(dataset, decoded(dataset, number), rendering))
-    if rendering.region:
-        image = _part(image, rendering.region)
+    if region := rendering.region or (rendering.share and _in_pixels(rendering.share, image.size)):
+        image = _part(image, region)
     if rendering.viewport:
         image.thumbnail(rendering.viewport)
     if rendering.annotation:
@@ -182,6 +185,30 @@ def _part(image: Image.Image, region: _Region) -> Image.Image:
             f"{image.height} rows"
         )
     return image.crop((left, top, right, bottom))
+
+
+def read_share(text: str) -> _Share:
+    """Read the region of the URI service (PS3.18 Section 9.5.1.2.5): parts of width and height.
+
+    Raises
+    ------
+    BadSearchError
+        It is none.
+    """
+    try:
+        left, top, right, bottom = (float(each) for each in text.split(","))
+    except ValueError:
+        left, top, right, bottom = 0.0, 0.0, 0.0, 0.0
+    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
+        raise BadSearchError("region is XMIN,YMIN,XMAX,YMAX, each from 0 to 1")
+    return left, top, right, bottom
+
+
+def _in_pixels(share: _Share, size: tuple[int, int]) -> _Region:
+    """Return the pixels that a share of an image touches: one at least."""
+    left, top, right, bottom = (part * side for part, side in zip(share, size * 2, strict=True))
+    first = int(left), int(top)
+    return *first, math.ceil(right) - first[0], math.ceil(bottom) - first[1]
 
 
 def _quality(text: str) -> int:

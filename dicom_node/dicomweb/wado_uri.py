@@ -1,18 +1,19 @@
 """The URI service (WADO-URI, PS3.18 Chapter 9): one object by query parameters."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fastapi import Response
 
 from dicom_node.dicomweb.decoding import Decoder
 from dicom_node.dicomweb.errors import BadSearchError, NotAcceptableError, UnknownResourceError
 from dicom_node.dicomweb.media_types import DICOM, Accepted
-from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering
+from dicom_node.dicomweb.rendered import JPEG, PNG, Rendering, read_share
 from dicom_node.dicomweb.retrieve import instances
 from dicom_node.query.catalogue import ArchivedObject, Catalogue
 
-# Parameters that would change what is seen (PS3.18 Section 9.5).
-_NOT_DRAWN = ("region", "presentationUID", "presentationSeriesUID")
+# What would change what is seen; optional for a server (PS3.18 Table 9.5.1-1).
+_NOT_DRAWN = ("presentationUID", "presentationSeriesUID")
 
 
 def wado_uri(catalogue: Catalogue, query: Mapping[str, str], decoder: Decoder) -> Response:
@@ -62,6 +63,8 @@ def _number(query: Mapping[str, str]) -> int:
 def _rendering(query: Mapping[str, str]) -> Rendering:
     """Read the parameters of the URI service as those of the rendered resources of WADO-RS."""
     asked = {name: query[name] for name in ("annotation", "iccprofile") if name in query}
+    if "imageAnnotation" in query:  # as later editions call it
+        asked["annotation"] = query["imageAnnotation"]
     if "imageQuality" in query:
         asked["quality"] = query["imageQuality"]
     if "windowCenter" in query or "windowWidth" in query:
@@ -69,4 +72,5 @@ def _rendering(query: Mapping[str, str]) -> Rendering:
     if "rows" in query or "columns" in query:
         columns, rows = query.get("columns", "8192"), query.get("rows", "8192")
         asked["viewport"] = f"{columns},{rows}"
-    return Rendering.from_query(asked)
+    share = read_share(query["region"]) if query.get("region") else None
+    return replace(Rendering.from_query(asked), share=share)

@@ -9,10 +9,11 @@ from typing import Any
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
-from pynetdicom.dsutils import decode, encode
+from pynetdicom.dsutils import encode
 
 from dicom_node.domain.commitment import CommitmentRequest, CommitmentResult, Failure, Reference
-from dicom_node.network.errors import UnusableCommitmentError
+from dicom_node.network.data_sets import decoded
+from dicom_node.network.errors import IncompleteDataSetError, UnusableCommitmentError
 from dicom_node.network.status import INVALID_ARGUMENT, PROCESSING_FAILURE, RESOURCE_LIMITATION
 
 PUSH_MODEL = "1.2.840.10008.1.20.1"
@@ -107,8 +108,8 @@ def _decoded(encoded: BytesIO | None, syntax: UID) -> Dataset:
     if getattr(encoded, "size", 0) > _LARGEST_BYTES:
         raise UnusableCommitmentError(RESOURCE_LIMITATION, _too_many())
     try:
-        return decode(encoded, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated)
-    except _UNREADABLE as error:
+        return decoded(encoded, syntax)
+    except (IncompleteDataSetError, *_UNREADABLE) as error:
         raise UnusableCommitmentError(PROCESSING_FAILURE, "the data set is unreadable") from error
 
 

@@ -5,6 +5,7 @@ NetworkError
 ├── ReceptionStoppedError         a receiver is ending and takes nothing more
 ├── UnusableCommitmentError       a request for commitment, or a result, of no use
 ├── UnusableReportError           a performed step, or an availability, of no use
+├── IncompleteDataSetError        a data set of a message that is cut off, or none
 ├── ProtocolError                 a peer broke the protocol: answered by an A-ABORT
 │   ├── MalformedPduError         bytes that are no PDU
 │   └── MalformedMessageError     fragments that are no DIMSE message
@@ -45,6 +46,10 @@ class UnusableReportError(NetworkError):
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
         self.status = status
+
+
+class IncompleteDataSetError(NetworkError):
+    """The bytes of a message's data set are not elements up to their end."""
 
 
 class ProtocolError(NetworkError):

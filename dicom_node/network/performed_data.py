@@ -10,7 +10,6 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
-from pynetdicom.dsutils import decode
 
 from dicom_node.domain.performed_step import (
     AnnouncedInstance,
@@ -18,7 +17,8 @@ from dicom_node.domain.performed_step import (
     PerformedState,
     PerformedStep,
 )
-from dicom_node.network.errors import UnusableReportError
+from dicom_node.network import data_sets
+from dicom_node.network.errors import IncompleteDataSetError, UnusableReportError
 from dicom_node.network.status import (
     INVALID_ATTRIBUTE_VALUE,
     MISSING_ATTRIBUTE,
@@ -69,9 +69,9 @@ def decoded(encoded: BytesIO | None, syntax: UID) -> Dataset:
     if getattr(encoded, "size", 0) > LARGEST_BYTES:
         raise UnusableReportError(RESOURCE_LIMITATION, f"more than {LARGEST_BYTES} bytes")
     try:
-        found = decode(encoded, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated)
+        found = data_sets.decoded(encoded, syntax)
         found.decode()  # values are read when they are asked for: ask now
-    except UNREADABLE as error:
+    except (IncompleteDataSetError, *UNREADABLE) as error:
         raise UnusableReportError(PROCESSING_FAILURE, "the data set is unreadable") from error
     return found
 

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom.events import Event
 
 from dicom_node.errors import NodeError
-from dicom_node.network.errors import ReceptionStoppedError
+from dicom_node.network.data_sets import decoded
+from dicom_node.network.errors import IncompleteDataSetError, ReceptionStoppedError
 from dicom_node.network.events import Emit, QueryAnswered
 from dicom_node.network.logs import fields
 from dicom_node.network.query_classes import FIND_MODELS
@@ -84,12 +86,16 @@ def identifier_of(event: Event) -> Dataset:
     Raises
     ------
     UnusableQueryError
-        It cannot be read.
+        There is none, or it cannot be read to its end.
     """
+    request: Any = event.request
     try:
-        return event.identifier
-    except UNREADABLE as error:
+        identifier = decoded(request.Identifier, UID(event.context.transfer_syntax))
+    except (IncompleteDataSetError, *UNREADABLE) as error:
         raise UnusableQueryError("the identifier cannot be read") from error
+    if not identifier:  # PS3.7 Table 9.1-2 has one in each request
+        raise UnusableQueryError("the query has no identifier")
+    return identifier
 
 
 def tell_query(event: Event, emit: Emit, *, problem: str) -> None:
@@ -97,7 +103,7 @@ def tell_query(event: Event, emit: Emit, *, problem: str) -> None:
     context: Any = event.context
     requestor = event.assoc.requestor
     try:
-        asked = event.identifier.to_json()
+        asked = identifier_of(event).to_json()
     except Exception:  # noqa: BLE001  # a query that cannot be read was made all the same
         asked = ""
     with suppress(ReceptionStoppedError):

@@ -8,6 +8,7 @@ import logging
 import time
 from typing import Any
 
+from pydicom.uid import UID
 from pynetdicom import evt
 from pynetdicom.association import Association
 from pynetdicom.dimse import DIMSEServiceProvider
@@ -26,6 +27,7 @@ from dicom_node.network.connection import (
     ClosingSocket,
     Fault,
 )
+from dicom_node.network.data_sets import decoded
 from dicom_node.network.endings import (
     RELEASE_ANSWERED,
     RELEASE_ASKED_FOR,
@@ -33,7 +35,7 @@ from dicom_node.network.endings import (
     answer_release,
     ask_no_more,
 )
-from dicom_node.network.errors import MalformedPduError
+from dicom_node.network.errors import IncompleteDataSetError, MalformedPduError
 from dicom_node.query.reading import UNREADABLE
 
 _LOG = logging.getLogger(__name__)
@@ -174,8 +176,10 @@ class Answers(DIMSEServiceProvider):
         if not (block or self.serves):
             return None, None
         context_id, message = super().get_msg(block=block)
-        if not block or message is None or self._is_awaited(message):
+        if not block or message is None:
             return context_id, message
+        if self._is_awaited(message):
+            return (context_id, message) if self._is_whole(context_id, message) else (None, None)
         _LOG.warning("answer to another message than was asked kind=%s", type(message).__name__)
         return None, None
 
@@ -183,6 +187,21 @@ class Answers(DIMSEServiceProvider):
         """Whether a message is a request, or the answer to the last one (PS3.7 Section 9.3)."""
         answered = message.MessageIDBeingRespondedTo
         return answered is None or (type(message), answered) == self._asked
+
+    def _is_whole(self, context_id: int | None, message: Any) -> bool:
+        """Whether what an answer says is all there; the library makes do with its beginning."""
+        said = getattr(message, "Identifier", None) or getattr(message, "AttributeList", None)
+        if said is None or message.MessageIDBeingRespondedTo is None:
+            return True
+        accepted = self.assoc.accepted_contexts
+        syntaxes = [each.transfer_syntax for each in accepted if each.context_id == context_id]
+        try:
+            for syntax in syntaxes:
+                decoded(said, UID(syntax[0]))
+        except (IncompleteDataSetError, *_UNREADABLE) as error:
+            _LOG.warning("answer cannot be read error=%s", type(error).__name__)
+            return False
+        return True
 
     def receive_primitive(self, primitive: P_DATA) -> None:
         """Take a P-DATA-TF; one that is no message ends the association.

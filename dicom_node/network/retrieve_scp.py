@@ -11,11 +11,15 @@ from typing import Any
 
 from pydicom.dataset import Dataset
 from pynetdicom.dimse_primitives import C_GET, C_MOVE
-from pynetdicom.dsutils import decode
 from pynetdicom.presentation import PresentationContext
 
 from dicom_node.errors import NodeError
-from dicom_node.network.errors import AssociationError, ReceptionStoppedError
+from dicom_node.network.data_sets import decoded
+from dicom_node.network.errors import (
+    AssociationError,
+    IncompleteDataSetError,
+    ReceptionStoppedError,
+)
 from dicom_node.network.events import Emit, InstancesRetrieved
 from dicom_node.network.logs import fields
 from dicom_node.network.query_classes import GET_MODELS, MOVE_MODELS
@@ -265,8 +269,6 @@ def _identifier(message: Request, context: PresentationContext) -> Dataset:
     if message.Identifier is None:
         raise UnusableQueryError("the request has no identifier")
     try:
-        return decode(
-            message.Identifier, syntax.is_implicit_VR, syntax.is_little_endian, syntax.is_deflated
-        )
-    except UNREADABLE as error:
+        return decoded(message.Identifier, syntax)
+    except (IncompleteDataSetError, *UNREADABLE) as error:
         raise UnusableQueryError("the identifier cannot be read") from error

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from io import BytesIO
 from typing import Any, cast
 from uuid import uuid4
 
 from pydicom.dataset import Dataset
 from pydicom.uid import (
+    UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -32,6 +34,7 @@ from dicom_node.domain.procedure_step import UpsStatus
 from dicom_node.domain.reception import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from dicom_node.errors import NodeError
 from dicom_node.network.access import AccessPolicy, AssociationRequest, Operation, Refusal
+from dicom_node.network.data_sets import decoded
 from dicom_node.network.events import (
     AssociationOpened,
     AssociationRefused,
@@ -296,7 +299,7 @@ class WorklistScp:
         request = cast("Any", event.request)
         # Without one, the SCP names the new instance (PS3.7 Section 10.1.5.1.4).
         uid = str(request.AffectedSOPInstanceUID or generate_uid(prefix=None))
-        dataset = event.attribute_list
+        dataset = _data_set(event, request.AttributeList)
         created = self._steps.create(uid, dataset, requester=_caller(event))
         self._tell(event, "C", uid)
         if request.AffectedSOPInstanceUID:
@@ -314,7 +317,7 @@ class WorklistScp:
 
     def _set(self, event: Event) -> Answer:
         request = cast("Any", event.request)
-        dataset = event.modification_list
+        dataset = _data_set(event, request.ModificationList)
         status = self._steps.update(
             str(request.RequestedSOPInstanceUID),
             dataset,
@@ -327,8 +330,7 @@ class WorklistScp:
     def _action(self, event: Event) -> Answer:
         request = cast("Any", event.request)
         uid, action = str(request.RequestedSOPInstanceUID), event.action_type
-        has_information = request.ActionInformation is not None
-        information = event.action_information if has_information else Dataset()
+        information = _data_set(event, request.ActionInformation)
         if action == _CHANGE_STATE:
             status = self._steps.change_state(
                 uid,
@@ -395,6 +397,17 @@ def _answered(handle: Callable[[Event], Answer]) -> Callable[[Event], Answer]:
         return response(status, text), None
 
     return handler
+
+
+def _data_set(event: Event, encoded: BytesIO | None) -> Dataset:
+    """Return the data set of a request; one that has none lacks all attributes.
+
+    Raises
+    ------
+    IncompleteDataSetError
+        It is cut off, or none.
+    """
+    return Dataset() if encoded is None else decoded(encoded, UID(event.context.transfer_syntax))
 
 
 def _caller(event: Event) -> str:

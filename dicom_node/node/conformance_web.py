@@ -131,10 +131,10 @@ def web_services(settings: NodeSettings) -> Iterator[str]:
     yield "its own. Rendered are the first frame of an instance, the frames that are named, and"
     yield "every frame of series and studies. `annotation` writes who is shown (`patient`) and how"
     yield "it was made (`technique`) into the picture, in Latin, Greek and Cyrillic letters;"
-    yield "`iccprofile` is `no`, `yes` or `srgb`. `anonymize`, `region` and presentation states are"
-    yield "refused by the URI service. HEAD is answered wherever GET is. Instances come in Explicit"
-    yield "VR Little Endian, or as stored for `transfer-syntax=*`. Frames come as native pixels, or"
-    yield "as stored in:"
+    yield "`iccprofile` is `no`, `yes` or `srgb`. `anonymize` and presentation states (optional by"
+    yield "PS3.18 Table 9.5.1-1) are refused by the URI service. HEAD is answered wherever GET is."
+    yield "Instances come in Explicit VR Little Endian, or as stored for `transfer-syntax=*`."
+    yield "Frames come as native pixels, or as stored in:"
     yield from table(
         ("Transfer syntax", "Media type"),
         sorted((name(uid), media_type) for uid, media_type in FRAME_MEDIA_TYPES.items()),

@@ -11,6 +11,7 @@ from dicom_node.domain.user import Permission
 from dicom_node.errors import NotFoundError
 from dicom_node.node.archive_catalogue import ArchiveCatalogue
 from dicom_node.web.api.callers import Caller, needing
+from dicom_node.web.head_requests import is_bodiless
 from dicom_node.web.records import address, now, record
 from dicom_node.web.review.reading_first import WithheldFrom
 
@@ -34,16 +35,17 @@ def make_evidence_download(catalogue: ArchiveCatalogue, withheld: WithheldFrom) 
             if not is_withheld and catalogue.has_removed(uid):
                 why = ": its results were removed here by retention, and are where they were sent"
             raise NotFoundError(f"nothing of study {uid} can be downloaded{why}.")
-        record(
-            request,
-            events.accessed(
-                StudyPart(study=uid, classes={}),
-                user=who.actor,
-                address=address(request),
-                at=now(request),
-                how="evidence download",
-            ),
-        )
+        if not is_bodiless(request):
+            record(
+                request,
+                events.accessed(
+                    StudyPart(study=uid, classes={}),
+                    user=who.actor,
+                    address=address(request),
+                    at=now(request),
+                    how="evidence download",
+                ),
+            )
         return zipped(made, uid, prefix="evidence-")
 
     return router

@@ -42,11 +42,11 @@ def for_readers(router: APIRouter) -> APIRouter:
     async def recorded(request: Request, who: MayReadImages) -> AsyncIterator[None]:
         request.state.caller = who
         yield  # a request that fails raises here
-        study = request.path_params.get("study")
-        searches = request.url.path.rstrip("/").endswith(_SEARCHES)
-        if study is None or searches:
+        # The URI service names its object in the query.
+        study = request.path_params.get("study") or request.query_params.get("studyUID")
+        if request.url.path.rstrip("/").endswith(_SEARCHES):
             accesses.asked(request, user=who.actor)
-        else:
+        elif study is not None:  # the capabilities are nobody's
             accesses.seen(request, study, user=who.actor, how="DICOMweb")
 
     guarded = APIRouter(dependencies=[Depends(recorded)])

@@ -4,7 +4,15 @@ FastAPI's routes know the methods that they name and nothing else; load balancer
 viewers ask any address so.
 """
 
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_BODILESS = "is_bodiless"
+
+
+def is_bodiless(request: Request) -> bool:
+    """Tell whether the answer goes out without its body: nobody sees anything of what it holds."""
+    return bool(getattr(request.state, _BODILESS, False))
 
 
 class HeadRequests:
@@ -25,7 +33,8 @@ class HeadRequests:
                 # At once: who listens to a stream of events would wait for its end.
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-        asked = {**scope, "method": "GET"}
+        state = {**scope.get("state", {}), _BODILESS: True}
+        asked = {**scope, "method": "GET", "state": state}
         try:
             await self._app(asked, receive, send_head)
         finally:

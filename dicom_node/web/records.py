@@ -11,6 +11,7 @@ from dicom_node.audit import events
 from dicom_node.audit.events import Peer, StudyPart
 from dicom_node.audit.message import AuditMessage
 from dicom_node.audit.trail import Record
+from dicom_node.web.head_requests import is_bodiless
 
 # Images of a study that somebody looks at come in hundreds of requests.
 SITTING = timedelta(minutes=15)
@@ -42,7 +43,9 @@ class Accesses:
         self._lock = Lock()
 
     def seen(self, request: Request, study: str, *, user: str, how: str, patient: str = "") -> None:
-        """Record that somebody saw a study, or got images of it."""
+        """Record that somebody saw a study, or got images of it; by HEAD nobody does."""
+        if is_bodiless(request):
+            return
         at, where = now(request), address(request)
         if not self._begins((user, where, study, how), at):
             return

@@ -9,12 +9,18 @@ import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
+from pynetdicom import AE, evt
+from pynetdicom.dsutils import encode
 
 from ai_engine.prediction import RemarkKind
 from dicom_node.configuration.settings import NodeSettings, load_settings
 from dicom_node.domain.imaging_order import Match
+from dicom_node.errors import NodeError
+from dicom_node.network.associations import Destination, ScuTimeouts
+from dicom_node.network.order_scu import WorklistScu
 from dicom_node.node.ordering import orders_of
 from dicom_node.node.repositories import Repositories
+from dicom_node.ups.codes import MODALITY_WORKLIST
 from dicom_node.workflow.analysis.orders import FindsOrders, order_remark
 from tests.peers import dcmtk
 from tests.peers.process import free_port
@@ -168,3 +174,36 @@ def test_a_worklist_that_is_away_holds_nothing_up_and_is_asked_again(site: Site)
 
 def _asking(site: Site) -> NodeSettings:
     return site.repositories.settings
+
+
+def test_an_answer_that_is_cut_off_names_no_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left of a number is another order's."""
+    order = Dataset()
+    order.PatientID, order.StudyInstanceUID = "4711", STUDY
+    order.FillerOrderNumberImagingServiceRequest = "F-12345678"
+
+    def scheduled(_event: evt.Event) -> Iterator[tuple[int, Dataset | None]]:
+        yield 0xFF00, order
+
+    def cut(*arguments: Any) -> bytes | None:
+        whole = encode(*arguments)
+        return whole[:-4] if whole else whole
+
+    ris = AE(ae_title="RIS")
+    ris.add_supported_context(MODALITY_WORKLIST)
+    server = ris.start_server(
+        ("127.0.0.1", 0), block=False, evt_handlers=[(evt.EVT_C_FIND, scheduled)]
+    )
+    assert server is not None
+    address = Destination(ae_title="RIS", host="127.0.0.1", port=server.server_address[1])
+    worklist = WorklistScu(
+        address=lambda: address, calling_ae="AINODE", timeouts=ScuTimeouts(connection=30.0)
+    )
+    try:
+        (item,) = worklist.of_study(STUDY)
+        assert item.procedure.filler_order_number == "F-12345678"
+        monkeypatch.setattr("pynetdicom.service_class.encode", cut)
+        with pytest.raises(NodeError):
+            worklist.of_study(STUDY)
+    finally:
+        server.shutdown()

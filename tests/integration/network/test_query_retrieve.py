@@ -265,15 +265,24 @@ def test_a_query_that_does_not_fit_gets_its_status(
     assert answered.last.ErrorComment
 
 
-def test_an_identifier_that_breaks_off_gets_its_status(hospital: Hospital) -> None:
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        b"\x40\x00\x75\x02SQ\0\0\xff\xff\xff\xff" * 50,
+        b"\x08\0\x52\0CS\x06\0STUDY \x10\0\x20\0LO\x08\0P-12",
+    ],
+)
+def test_an_identifier_that_breaks_off_gets_its_status(
+    hospital: Hospital, identifier: bytes
+) -> None:
+    """The second one asks for P-12 and more: not for a patient of that name."""
     sop_class = str(StudyRootQueryRetrieveInformationModelFind).encode()
     offered = item(0x10, APPLICATION_CONTEXT) + context(1, sop_class) + USER_INFORMATION
     elements = {0x0002: sop_class + b"\0", 0x0100: short(0x0020), 0x0110: short(5)}
     find = command(elements | {0x0700: short(0), 0x0800: short(1)})
-    sequences = b"\x40\x00\x75\x02SQ\0\0\xff\xff\xff\xff" * 50
     with raw_peer(hospital.peer) as peer:
         peer.open(associate_rq(calling=READER.encode().ljust(16), items=offered))
-        peer.send(data_tf(fragment(find, of_command=True), fragment(sequences, of_command=False)))
+        peer.send(data_tf(fragment(find, of_command=True), fragment(identifier, of_command=False)))
         assert peer.status() == (5, 0xA900)
         peer.release()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -13,6 +14,8 @@ from pydicom.sequence import Sequence
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE
 from pynetdicom.association import Association
+from pynetdicom.dimse_primitives import C_FIND, N_ACTION, N_SET
+from pynetdicom.dsutils import encode
 
 from dicom_node.domain.application_entity import Operation
 from dicom_node.domain.subject import Subject
@@ -286,3 +289,66 @@ def test_what_workstations_ask_and_change_is_told_to_the_audit_trail(scp: Workli
     assert kinds == [AssociationOpened, QueryAnswered, StepChanged, AssociationRefused]
     assert [each.step_uid for each in told if isinstance(each, StepChanged)] == [uid]
     assert [each.calling_ae for each in told[:3]] == ["WS1"] * 3  # type: ignore[union-attr]
+
+
+def answered(association: Association, message: Any) -> int:
+    """Send a message as it is, over the context of UPS Pull; return the status of its answer."""
+    (context,) = (
+        each for each in association.accepted_contexts if each.abstract_syntax == UPS_PULL
+    )
+    association._reactor_checkpoint.clear()  # so that nobody else takes the answer
+    wait_until(lambda: association._is_paused, "pynetdicom to pause")
+    association.dimse.send_msg(message, context.context_id or 0)
+    _, answer = association.dimse.get_msg(block=True)
+    association._reactor_checkpoint.set()
+    assert answer is not None
+    return int(answer.Status)
+
+
+def cut(made: Dataset) -> BytesIO:
+    """Return a data set in Implicit VR without its last four bytes."""
+    data = encode(made, is_implicit_vr=True, is_little_endian=True)
+    assert data is not None
+    return BytesIO(data[:-4])
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    [
+        pytest.param(BytesIO(b"nobody here speaks DICOM"), id="rubbish"),
+        pytest.param(cut(dataset(SOPInstanceUID="", PatientID="P1234567")), id="cut"),
+        pytest.param(None, id="none"),
+    ],
+)
+def test_a_query_that_is_not_all_there_is_no_query_for_everything(
+    scp: WorklistScp, identifier: BytesIO | None
+) -> None:
+    request: Any = C_FIND()
+    request.MessageID, request.Priority = 7, 0
+    request.AffectedSOPClassUID = UPS_PULL
+    request.Identifier = identifier
+    with associated(scp) as association:
+        assert answered(association, request) == 0xA900
+        assert found(association, PatientID="P1", SOPInstanceUID="")
+
+
+def test_a_change_that_is_cut_off_changes_nothing(scp: WorklistScp) -> None:
+    """What is left of a value is another value, and a step would go on under it."""
+    with associated(scp) as association:
+        uid = str(found(association, PatientID="P1", SOPInstanceUID="")[0].SOPInstanceUID)
+        assert change(association, uid, "IN PROGRESS") == 0x0000
+        request: Any = N_SET()
+        request.MessageID = 7
+        request.RequestedSOPClassUID, request.RequestedSOPInstanceUID = UPS_PUSH, uid
+        wanted = dataset(TransactionUID=KEY, WorklistLabel="WARD 12345678")
+        request.ModificationList = cut(wanted)
+        assert answered(association, request) == 0x0110
+        action: Any = N_ACTION()
+        action.MessageID, action.ActionTypeID = 8, 1
+        action.RequestedSOPClassUID, action.RequestedSOPInstanceUID = UPS_PUSH, uid
+        action.ActionInformation = cut(
+            dataset(ProcedureStepState="CANCELED", TransactionUID=f"{KEY}.123")
+        )
+        assert answered(association, action) == 0x0110
+        (step,) = found(association, PatientID="P1", ProcedureStepState="", WorklistLabel="")
+    assert (step.ProcedureStepState, "WARD" in step.WorklistLabel) == ("IN PROGRESS", False)

@@ -66,6 +66,32 @@ def test_annotations_are_written_where_they_are_asked_for(
         assert all(_drawn(_picture(client, path, annotation="patient,technique", **query))), path
 
 
+def test_the_uri_service_shows_the_region_that_is_asked_for(
+    client: TestClient, folder: Folder
+) -> None:
+    """In parts of width and height; rows and columns are those of what is left of it."""
+    pixels = np.zeros((400, 600), np.uint8)
+    pixels[100:200, 300:600] = 255
+    made = make_dataset(1, Rows=400, Columns=600, PixelData=pixels.tobytes())
+    ((path, query),) = _resources(folder.add(made))[-1:]
+    seen = _picture(client, path, region="0.5,0.25,1,0.5", **query)
+    assert seen.size == (300, 100)
+    assert np.asarray(seen).min() == 255
+    small = _picture(client, path, region="0.5,0,1,1", rows="100", columns="100", **query)
+    assert small.size == (75, 100)
+    dot = _picture(client, path, region="0.999,0.999,1,1", **query)
+    assert dot.size == (1, 1)
+
+
+def test_the_uri_service_knows_annotation_by_both_names(
+    client: TestClient, found: ArchivedObject
+) -> None:
+    ((path, query),) = _resources(found)[-1:]
+    above, below = _drawn(_picture(client, path, imageAnnotation="patient", **query))
+    assert above
+    assert not below
+
+
 def test_what_has_no_room_is_cut_and_says_so(client: TestClient, folder: Folder) -> None:
     long, cut = (folder.add(_large(n, PatientName="W" * each)) for n, each in ((1, 60), (2, 64)))
     shown = [

@@ -131,7 +131,10 @@ def test_an_object_comes_by_the_uri_service(client: TestClient, image: ArchivedO
         ({"contentType": "video/mpeg"}, 406),
         ({"windowCenter": "x"}, 400),
         ({"rows": "-1"}, 400),
-        ({"region": "0,0,0.5,0.5"}, 400),
+        ({"region": "0,0,0.5"}, 400),
+        ({"region": "0.5,0,0.5,1"}, 400),
+        ({"region": "0,0,1,1.1"}, 400),
+        ({"region": "0,0,nan,1"}, 400),
         ({"presentationUID": "1.2.3"}, 400),
     ):
         assert answer(**wrong).status_code == status, wrong
