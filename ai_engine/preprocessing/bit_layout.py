@@ -177,9 +177,7 @@ def _mends_steps(words: Words, stated: _Reading, other: _Reading) -> bool:
         words == np.iinfo(words.dtype).max >> (8 * words.itemsize - stated.bits)
     )
     beside = is_end[:, :-1] | is_end[:, 1:]
-    before, after = (
-        np.abs(np.diff(each.of(words).values.astype(np.int64), axis=1)) for each in (stated, other)
-    )
+    before, after = (_steps(each.of(words).values) for each in (stated, other))
     mended = (before >= 1 << (stated.bits - 1)) & (after < (1 << stated.bits) // _GRADUAL)
     return int(np.count_nonzero(mended & ~beside)) >= _AT_LEAST
 
@@ -274,5 +272,11 @@ def smoothest(readings: Sequence[npt.NDArray[np.generic]], bits: int) -> int | N
 
 
 def _jumps(values: npt.NDArray[np.generic], bits: int) -> int:
-    steps = np.diff(values.astype(np.int64), axis=1)
-    return int(np.count_nonzero(np.abs(steps) >= 1 << (bits - 1)))
+    return int(np.count_nonzero(_steps(values) >= 1 << (bits - 1)))
+
+
+def _steps(values: npt.NDArray[np.generic]) -> npt.NDArray[np.int64 | np.int32]:
+    """How far neighbours in a row lie apart: of words as short as most, in half the bytes."""
+    wide = np.int32 if values.dtype.itemsize <= _WORD else np.int64
+    steps = np.subtract(values[:, 1:], values[:, :-1], dtype=wide)
+    return np.asarray(np.abs(steps, out=steps))

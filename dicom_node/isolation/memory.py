@@ -8,6 +8,8 @@ from collections.abc import Callable
 # So long must there be nothing to do: whoever works on would only ask for the pages again.
 _QUIET = 2.0
 _M_ARENA_MAX, _ARENAS = -8, 2  # malloc.h
+_M_TRIM_THRESHOLD, _KEPT = -1, 512 * 1024**2
+_M_MMAP_THRESHOLD, _LARGEST = -3, 32 * 1024**2  # the largest that glibc takes
 
 
 def give_back_memory() -> None:
@@ -45,8 +47,24 @@ def share_arenas() -> None:
 
     It would give each of dozens of threads one of its own, which keeps what that thread has freed.
     """
+    _option()(_M_ARENA_MAX, _ARENAS)
+
+
+def keep_memory() -> None:
+    """Keep what is freed for what is asked for next, until `give_back_memory` (mallopt(3)).
+
+    By itself the C library gives arrays of some megabytes back as soon as they are freed, several
+    times for each radiograph: each page that is had again is a fault, and is filled with zeros.
+    """
+    option = _option()
+    option(_M_TRIM_THRESHOLD, _KEPT)
+    option(_M_MMAP_THRESHOLD, _LARGEST)
+
+
+@functools.cache
+def _option() -> Callable[[int, int], int]:
     option: Callable[[int, int], int] = getattr(ctypes.CDLL(None), "mallopt", _neither)
-    option(_M_ARENA_MAX, _ARENAS)
+    return option
 
 
 @functools.cache

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dicom_node.errors import AwayError, NodeError
-from dicom_node.isolation.memory import Tidying
+from dicom_node.isolation.memory import Tidying, keep_memory
 from dicom_node.isolation.starved import longest
 
 _LOG = logging.getLogger(__name__)
@@ -57,6 +57,7 @@ def begin(limits: Limits, prepare: Callable[[], None]) -> None:
     # Before there is a limit: a thread that cannot begin leaves whoever starts it waiting for ever.
     threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
     _tidying()
+    keep_memory()
     if limits.memory_bytes:
         _require_less_than(limits.memory_bytes)
         # The soft limit alone: a program that a worker begins has a limit of its own.

@@ -53,3 +53,21 @@ def test_radiographs_are_averaged_as_by_opencv(shape: tuple[int, int], size: int
     pixels = noise(*shape)[3:-5, 7:-2]  # a part of an image, as collimators leave it
     simple = cv2.resize(pixels.astype(np.float64), (size, size), interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(averaged(pixels, rows=size, columns=size), simple, atol=ROUNDING)
+
+
+@pytest.mark.parametrize("left", [0, 30, 290])
+def test_a_part_of_an_image_is_averaged_as_a_copy_of_it(left: int) -> None:
+    image = noise(700, 400)
+    part = image[20:-40][5:, left:-7]
+    assert np.array_equal(
+        averaged(part, rows=64, columns=50), averaged(part.copy(), rows=64, columns=50)
+    )
+    assert np.array_equal(averaged_to(part, 60), averaged_to(part.copy(), 60))
+
+
+def test_rows_or_columns_left_out_and_turned_images_are_averaged_as_copies() -> None:
+    image = noise(700, 400)
+    for view in (image[::2, :-3], image[:, ::2], image[::-1, 3:], image.T[:, 3:], image[:, ::-1]):
+        assert np.array_equal(
+            averaged(view, rows=40, columns=30), averaged(view.copy(), rows=40, columns=30)
+        )

@@ -10,7 +10,7 @@ from ai_engine.inference.views import model_view
 from ai_engine.kinds.classifier.validated import as_sample
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import Region
-from ai_engine.preprocessing.harmonization import equalized
+from ai_engine.preprocessing.harmonization import LEVELS, equalized
 from ai_engine.preprocessing.radiograph import Radiograph
 from ai_engine.training.image_batches import plain_view
 
@@ -77,3 +77,16 @@ def test_serving_and_training_and_fine_tuning_show_the_same(tmp_path: Path) -> N
     assert float(np.abs(served - tuned).max()) < 0.05
     as_it_is = model_view(replace(card, equalized=False), shown).values
     assert float(np.abs(served - as_it_is).max()) > 0.3
+
+
+def test_ranks_are_quantiles_of_the_pixels_as_they_lie() -> None:
+    """They are sorted first, for speed; what is found is the same to the bit."""
+    image = np.round(chest(), 2)
+    image[:20] = 0.5  # a saturated area: many equal values
+    ranks = np.linspace(0, 1, LEVELS + 1)
+    distinct, first, count = np.unique(
+        np.quantile(image, ranks), return_index=True, return_counts=True
+    )
+    middle = ranks[first] + (count - 1) / (2 * LEVELS)
+    expected = np.interp(image, distinct, middle).astype(np.float32)
+    assert np.array_equal(equalized(image, WHOLE), expected)
