@@ -9,6 +9,8 @@ from pynetdicom.pdu_primitives import A_RELEASE
 
 # PS3.8 Tables 9-6 to 9-8: waiting for the connection to close, or closed
 CLOSING, _CLOSED = "Sta13", "Sta1"
+# PS3.8 Table 9-10, Sta6: ready for messages
+OPEN = "Sta6"
 # PS3.8 Table 9-9: the peer asks for release
 RELEASE_ASKED_FOR = "Sta8"
 # PS3.8 Table 9-10: what is asked of the upper layer to accept, reject, send, release and abort

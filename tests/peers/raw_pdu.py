@@ -255,7 +255,8 @@ def _acceptor(accept: Callable[[socket.socket], None]) -> Iterator[int]:
         assert not thread.is_alive(), "nobody closed the connection"
 
 
-def _accepted(listener: socket.socket) -> RawPeer:
+def accepted_peer(listener: socket.socket) -> RawPeer:
+    """Accept one association: one context, and items that nobody knows yet."""
     connection, _ = listener.accept()
     connection.settimeout(30.0)
     peer = RawPeer(connection)
@@ -280,7 +281,7 @@ def _reject(listener: socket.socket, source: int, reason: int) -> None:
 
 
 def _answer_nonsense(listener: socket.socket, fragment: bytes) -> None:
-    peer = _accepted(listener)
+    peer = accepted_peer(listener)
     with peer.connection:
         peer.answer()
         value = struct.pack(">LBB", len(fragment) + 2, 1, 0x03) + fragment
@@ -293,7 +294,7 @@ def _answer_broken(
     listener: socket.socket, pdu: bytes, heard: list[bytes], *, accepts: bool
 ) -> None:
     if accepts:
-        peer = _accepted(listener)
+        peer = accepted_peer(listener)
     else:
         connection, _ = listener.accept()
         connection.settimeout(30.0)
@@ -308,7 +309,7 @@ def _answer_broken(
 
 
 def _ask_for_release(listener: socket.socket, is_time: threading.Event, heard: list[int]) -> None:
-    peer = _accepted(listener)
+    peer = accepted_peer(listener)
     with peer.connection:
         assert is_time.wait(30.0)
         peer.send(RELEASE)
@@ -317,7 +318,7 @@ def _ask_for_release(listener: socket.socket, is_time: threading.Event, heard: l
 
 
 def _fall_silent(listener: socket.socket, last_words: bytes) -> None:
-    peer = _accepted(listener)
+    peer = accepted_peer(listener)
     with peer.connection:
         assert peer.answer()[0] == RELEASE[0]
         peer.send(last_words)
@@ -326,7 +327,7 @@ def _fall_silent(listener: socket.socket, last_words: bytes) -> None:
 
 
 def _accept_laxly(listener: socket.socket) -> None:
-    peer = _accepted(listener)
+    peer = accepted_peer(listener)
     with peer.connection:
         answered = False
         while not answered:
