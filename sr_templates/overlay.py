@@ -1,6 +1,6 @@
 """The Grad-CAM overlay: a display-ready image with its heat map, between bands of captions."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -24,6 +24,9 @@ SMALLEST_SIDE = 768
 NAMED_VERDICTS = 2
 # Between an unmarked image and the marked one beside it, in pixels.
 GAP = 8
+
+Draw = Callable[..., Iterator[Pixels]]
+"""What draws as `draw_overlays` does."""
 
 
 def draw_overlay(

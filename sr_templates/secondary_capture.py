@@ -17,7 +17,7 @@ from sr_templates.context import EvidenceContext
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.impression import impression
 from sr_templates.notices import notices
-from sr_templates.overlay import NO_FINDING, WARNING, draw_overlays
+from sr_templates.overlay import NO_FINDING, WARNING, Draw, draw_overlays
 from sr_templates.percent import percent
 from sr_templates.repair import long_string
 from sr_templates.source_attributes import SourceAttributes
@@ -34,6 +34,7 @@ def build_overlays(
     context: EvidenceContext,
     *,
     frame_number: int | None = None,
+    draw: Draw = draw_overlays,
 ) -> list[Dataset]:
     """Make one colour Secondary Capture for each positive finding on one image.
 
@@ -48,6 +49,8 @@ def build_overlays(
         white.
     frame_number
         Which frame ``pixels`` is, where the prediction speaks of several frames of one instance.
+    draw
+        Draws the pictures.
 
     Returns
     -------
@@ -63,17 +66,32 @@ def build_overlays(
     subjects = list(finding_subjects(prediction, source, frame_number))
     return [
         _capture(subject, overlay, context)
-        for subject, overlay in zip(subjects, _drawn(subjects, pixels, context), strict=True)
+        for subject, overlay in zip(subjects, _drawn(subjects, pixels, context, draw), strict=True)
     ]
 
 
+def sketch_overlays(
+    prediction: Prediction,
+    source: Dataset,
+    pixels: npt.NDArray[np.float32],
+    context: EvidenceContext,
+    draw: Draw,
+) -> None:
+    """Draw the pictures of `build_overlays`, and no objects; parameters and errors are its own."""
+    for _ in _drawn(list(finding_subjects(prediction, source)), pixels, context, draw):
+        pass
+
+
 def _drawn(
-    subjects: Sequence[Subject], pixels: npt.NDArray[np.float32], context: EvidenceContext
+    subjects: Sequence[Subject],
+    pixels: npt.NDArray[np.float32],
+    context: EvidenceContext,
+    draw: Draw,
 ) -> Iterator[Pixels]:
     """Draw the subjects of one image, frame by frame, in their order."""
     for _, group in groupby(subjects, key=lambda subject: subject.image.frame_number):
         of_image = list(group)
-        yield from draw_overlays(
+        yield from draw(
             pixels,
             of_image[0].image,
             [subject.finding for subject in of_image],

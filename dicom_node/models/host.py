@@ -177,8 +177,10 @@ class ModelHost:
         model: ModelIdentity,
         instance: ReceivedInstance,
         calibrations: Mapping[str, Calibration] = NO_CALIBRATIONS,
-    ) -> None:
+    ) -> Result | None:
         """Look at a radiograph before anybody asks: what is found is kept for `predict`.
+
+        Returns what is found; None where the model looks at something else.
 
         Raises
         ------
@@ -186,11 +188,13 @@ class ModelHost:
             As `predict` does; it is asked again then.
         """
         card = self._cards.card(model)
-        if kind_of(card).reads is Reads.RADIOGRAPHS:
-            sight = self._sight(model, card, (instance,), calibrations)
-            with in_haste():  # nobody else waits for a worker
-                found = self._radiographs.predict(model, (instance,), calibrations)
-            self._seen.keep(sight, found)
+        if kind_of(card).reads is not Reads.RADIOGRAPHS:
+            return None
+        sight = self._sight(model, card, (instance,), calibrations)
+        with in_haste():  # nobody else waits for a worker
+            found = self._radiographs.predict(model, (instance,), calibrations)
+        self._seen.keep(sight, found)
+        return found
 
     def _sight(
         self,

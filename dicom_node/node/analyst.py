@@ -53,6 +53,7 @@ class Analyst:
         make_tools = resolve_name(f"{TOOLS}:make_tools")
         tools: AnalystTools = make_tools(setup.settings, setup.config_dir)
         self._models, self._making, self._pack = tools.models, tools.making, tools.pack
+        self._context = tools.context
 
     def load(self, models: Iterable[str]) -> dict[str, str]:
         """Load models before the first study comes; return which could not be loaded, and why."""
@@ -83,8 +84,13 @@ class Analyst:
         instance: ReceivedInstance,
         calibrations: Mapping[str, Calibration],
     ) -> None:
-        """Look at an image for which a model may be asked (`ModelHost.look_ahead`)."""
-        self._models.look_ahead(model, instance, calibrations)
+        """Look at an image for which a model may be asked (`ModelHost.look_ahead`).
+
+        Its overlays are drawn meanwhile, as they will most likely be wanted.
+        """
+        found = self._models.look_ahead(model, instance, calibrations)
+        if found is not None:
+            self._making.begin(found, instance, self._context())
 
     def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Make the evidence of a job (`EvidenceMaking.make`)."""

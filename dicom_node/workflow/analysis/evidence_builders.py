@@ -25,6 +25,7 @@ from sr_templates.encapsulated_report import build_encapsulated_report
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.key_object_selection import build_key_object_selection
 from sr_templates.lung_segmentation import build_lung_segmentation
+from sr_templates.overlay import Draw, draw_overlays
 from sr_templates.parametric_map import build_parametric_map
 from sr_templates.presentation_state import build_presentation_state
 from sr_templates.secondary_capture import build_overlays
@@ -41,15 +42,16 @@ def builders_of_radiograph(
     *,
     value_range: tuple[float, float],
     lungs: Callable[[], LungFields | None],
+    draw: Draw = draw_overlays,
 ) -> Builders:
     """Return how each kind of evidence about one image is built.
 
     ``pixels`` are (rows, columns), 0 to 1 as displayed; ``source`` is the image's header;
     ``value_range`` are the values to show as black and white where the header states none;
-    ``lungs`` outlines the lungs where a segmentation is wanted.
+    ``lungs`` outlines the lungs where a segmentation is wanted; ``draw`` draws overlays.
     """
     return {
-        EvidenceKind.SC: lambda: build_overlays(prediction, source, pixels, context),
+        EvidenceKind.SC: lambda: build_overlays(prediction, source, pixels, context, draw=draw),
         EvidenceKind.SEG: lambda: [
             *build_segmentation(prediction, source, context),
             *_lung_segmentation(lungs(), source, context),

@@ -36,6 +36,7 @@ from dicom_node.workflow.analysis.evidence_order import (
     Rendered,
 )
 from dicom_node.workflow.analysis.report_series import in_own_series
+from dicom_node.workflow.analysis.sketches import Sketches
 from dicom_node.workflow.ports import ObjectArchive
 from sr_templates.context import EvidenceContext
 from sr_templates.corrections import correction_remarks, representations
@@ -44,8 +45,10 @@ from sr_templates.errors import EvidenceError
 from sr_templates.evidence_kind import EvidenceKind, EvidenceSubject, kinds_of
 from sr_templates.foreign_objects import adopt
 from sr_templates.measurement_report import build_measurement_report
+from sr_templates.overlay import Draw
 from sr_templates.rendition import RENDERED
 from sr_templates.requesting import add_request
+from sr_templates.secondary_capture import sketch_overlays
 from sr_templates.source_image import check_identity, identity_of
 from sr_templates.translation import as_rendition
 from sr_templates.validation import problems
@@ -133,6 +136,23 @@ class EvidenceMaking:
     def __init__(self, *, archive: ObjectArchive, images: Images) -> None:
         self._archive = archive
         self._images = images
+        self._sketches = Sketches()
+
+    def begin(self, prediction: Result, instance: ReceivedInstance, at: EvidenceContext) -> None:
+        """Have the overlays drawn of what is said of one image, before anybody orders evidence.
+
+        Returns at once. Where the order is for anything else than that, they are drawn anew.
+        """
+        if not isinstance(prediction, Prediction):
+            return
+        if instance.sop_instance_uid not in prediction.analysed:
+            return
+
+        def draw(with_: Draw) -> None:
+            source = self._archive.source(instance.path)
+            sketch_overlays(prediction, source, self._images.display_pixels(instance), at, with_)
+
+        self._sketches.begin(instance.sop_instance_uid, draw)
 
     def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Return the evidence of a job, each object durable in the archive.
@@ -229,6 +249,7 @@ class EvidenceMaking:
                 pixels,
                 value_range=self._images.value_range(instance),
                 lungs=partial(self._images.lungs, instance),
+                draw=self._sketches.of(instance.sop_instance_uid),
             )
             yield from self._kept_companions(work, builders_in(context), (source,))
             self._render(work, builders_in, (source,))
