@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,7 +18,16 @@ from dicom_node.errors import ConfigurationError
 from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.errors import AssociationError, VerificationNotOfferedError
 from dicom_node.network.pace import Pace
-from dicom_node.network.storage_scu import Compressed, StorageLine, Way, echo, storage_line
+from dicom_node.network.ready_lines import ReadyLines
+from dicom_node.network.storage_scu import (
+    Compressed,
+    Pairs,
+    StorageLine,
+    Way,
+    echo,
+    line_for,
+    proposed,
+)
 from dicom_node.network.store_outcome import OutcomeKind, StoreOutcome
 from dicom_node.network.travel import TravelFiles
 from dicom_node.workflow.delivery.ports import DestinationAwayError, Line, Outcome, Sent
@@ -63,6 +72,9 @@ class StorageSender:
         self._address = address
         self._travel = travel
         self._paces: dict[str, Pace] = {}
+        self._ready_lines = ReadyLines()
+        # What was proposed to each destination the last time.
+        self._proposed: dict[str, Pairs] = {}
 
     def prepare(self, destination: ApplicationEntity, paths: Sequence[str]) -> None:
         """Make ready what is to go to a destination, while that is away."""
@@ -85,6 +97,15 @@ class StorageSender:
         except AssociationError as error:
             raise DestinationAwayError(str(error)) from error
 
+    def expect(self, destination: ApplicationEntity) -> None:
+        """Have an association opened for what will soon be sent, of the kinds sent before.
+
+        Returns at once. Where nothing was sent before, it is opened when something is.
+        """
+        if (pairs := self._proposed.get(destination.title)) is not None:
+            peer = self._peer(destination)
+            self._ready_lines.open(peer, lambda: self._line(destination, peer, pairs))
+
     @contextmanager
     def connect(self, destination: ApplicationEntity, paths: Sequence[str]) -> Iterator[Line]:
         """Open an association for these objects, and others of their kinds.
@@ -94,19 +115,31 @@ class StorageSender:
         DestinationAwayError
             When there is none.
         """
-        opened = storage_line(
-            [self._path_of(path) for path in paths],
-            self._peer(destination),
+        peer = self._peer(destination)
+        sources = [self._path_of(path) for path in paths]
+        pairs = proposed(sources, compressed(destination.compression))
+        self._proposed[destination.title] = pairs
+        arrived = functools.partial(self._arrived, destination.title)
+        try:
+            with self._ready_lines.taken(peer) as ready:
+                if ready is not None and ready.carries(sources):
+                    yield _EvidenceLine(ready, self._path_of, arrived)
+                    return
+            with self._line(destination, peer, pairs) as line:
+                yield _EvidenceLine(line, self._path_of, arrived)
+        except AssociationError as error:
+            raise DestinationAwayError(str(error)) from error
+
+    def _line(
+        self, destination: ApplicationEntity, peer: Destination, pairs: Pairs
+    ) -> AbstractContextManager[StorageLine]:
+        return line_for(
+            pairs,
+            peer,
             calling_ae=self._ae_title,
             timeouts=self._timeouts,
             way=self._way(destination),
         )
-        try:
-            with opened as line:
-                arrived = functools.partial(self._arrived, destination.title)
-                yield _EvidenceLine(line, self._path_of, arrived)
-        except AssociationError as error:
-            raise DestinationAwayError(str(error)) from error
 
     def _way(self, destination: ApplicationEntity) -> Way:
         title = destination.title

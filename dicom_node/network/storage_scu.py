@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import count, islice
 from pathlib import Path
@@ -317,7 +317,8 @@ def _send_all(
         end(association, association.abort)
 
 
-_Pairs = Mapping[tuple[str, str], None]
+Pairs = Mapping[tuple[str, str], None]
+"""SOP Classes and transfer syntaxes that are proposed, best first."""
 
 
 def _contexts(pairs: Iterable[tuple[str, str]]) -> list[PresentationContext]:
@@ -330,7 +331,7 @@ class StorageLine:
     def __init__(
         self,
         association: Association,
-        pairs: _Pairs,
+        pairs: Pairs,
         way: Way,
     ) -> None:
         self._association = association
@@ -364,34 +365,47 @@ class StorageLine:
         return tuple(outcomes)
 
 
+def proposed(paths: Sequence[Path], compress: Compressed = _NOTHING) -> Pairs:
+    """Return what is proposed for these files, as much as one association can have."""
+    described = (_describe(path, compress) for path in paths)
+    objects = (each for each in described if isinstance(each, _Object))
+    every = dict.fromkeys(pair for each in objects for pair in each.proposals())
+    # Without a file that can be read, the association only shows that the peer is there.
+    return dict.fromkeys(islice(every, _MAX_CONTEXTS)) or {_VERIFYING: None}
+
+
 @contextmanager
-def storage_line(
-    paths: Sequence[Path],
+def line_for(
+    pairs: Pairs,
     destination: Destination,
     *,
     calling_ae: str = "AINODE",
     timeouts: ScuTimeouts | None = None,
     way: Way = _PLAIN,
 ) -> Iterator[StorageLine]:
-    """Open an association for these files and others of their kinds, and release it afterwards.
-
-    As many presentation contexts are proposed as an association can have.
+    """Open an association for files of these kinds (`proposed`), and release it afterwards.
 
     Raises
     ------
     AssociationError
         As for ``store``.
     """
-    described = (_describe(path, way.compress) for path in paths)
-    objects = (each for each in described if isinstance(each, _Object))
-    every = dict.fromkeys(pair for each in objects for pair in each.proposals())
-    # Without a file that can be read, the association only shows that the peer is there.
-    pairs = dict.fromkeys(islice(every, _MAX_CONTEXTS)) or {_VERIFYING: None}
     opened = open_association(destination, _contexts(pairs), calling_ae, timeouts or ScuTimeouts())
     with opened as association:
         if way.pace is not None:
             way.pace.reached(peer_address(association))
         yield StorageLine(association, pairs, way)
+
+
+def storage_line(
+    paths: Sequence[Path],
+    destination: Destination,
+    *,
+    timeouts: ScuTimeouts | None = None,
+    way: Way = _PLAIN,
+) -> AbstractContextManager[StorageLine]:
+    """Open an association for these files and others of their kinds, as ``line_for`` does."""
+    return line_for(proposed(paths, way.compress), destination, timeouts=timeouts, way=way)
 
 
 def _send(

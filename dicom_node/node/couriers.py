@@ -62,6 +62,11 @@ def courier_parts(
             )
         )
 
+    def expect(title: str) -> None:
+        destination = repositories.ae_titles.find(title)
+        if destination is not None and not destination.url:
+            dimse.expect(destination)
+
     policy = retry_policy(settings)
     address = functools.partial(address_of, settings)
     dimse = StorageSender(
@@ -114,6 +119,7 @@ def courier_parts(
         ahead=lambda entity, paths: None if entity.url else dimse.prepare(entity, paths),
         sole=DestinationLocks(repositories.engine).one,
         tell=tell,
+        expect=expect,
     )
 
 

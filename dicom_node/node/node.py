@@ -199,7 +199,7 @@ class Node:
                 pack=self._workers.pack,
             )
         )
-        self._corridor.planning.wake_with(self._dispatch.wake)
+        self._corridor.planning.wake_with(self._dispatch.wake, self._dispatch.expect)
 
     def _build_reception(self, settings: NodeSettings) -> None:
         """What takes in what has arrived."""

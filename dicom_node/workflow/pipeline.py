@@ -98,6 +98,7 @@ class Corridor:
         inferred = steps.run("infer", self.inference.analyse, job)
         if inferred is None:
             return None
+        self.planning.expect(job)
         return inferred, steps.run("report", self._report, job, inferred)
 
     def _await_review(self, job: Job, made: _Made, steps: DurableSteps) -> None:

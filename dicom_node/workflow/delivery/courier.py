@@ -47,7 +47,7 @@ class CourierParts:
 
     ``ahead`` makes objects ready for a destination while that is away, ``sole`` gives the right to
     serve a destination, or False where another node has it; ``tell`` is told what became of each
-    try.
+    try. ``expect`` is told of a destination for which something is being made.
     """
 
     ledger: DeliveryLedger
@@ -63,6 +63,7 @@ class CourierParts:
     ahead: Callable[[ApplicationEntity, Sequence[str]], None] = lambda _entity, _paths: None
     sole: Callable[[str], AbstractContextManager[bool]] = lambda _: nullcontext(True)
     tell: Callable[[Sending], None] = lambda _: None
+    expect: Callable[[str], None] = lambda _destination: None
 
 
 class Courier:
@@ -87,6 +88,11 @@ class Courier:
         self._aged_at: float | None = None
         self._is_known_down = False
         self._prepared: set[str] = set()
+
+    @property
+    def finds_it_down(self) -> bool:
+        """Whether the destination was away or took nothing when it was tried last."""
+        return self._circuit.is_down
 
     def round(self) -> float | None:
         """Do what is due; return after how many seconds to come again, None: nothing waits."""

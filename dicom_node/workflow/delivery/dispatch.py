@@ -78,6 +78,17 @@ class Dispatch:
                     return
                 post.thread = thread
 
+    def expect(self, destination: str) -> None:
+        """Have what takes something to a destination made ready, while it is being made."""
+        with self._lock:
+            post = self._posts.get(destination)
+        if self._over.is_set() or (post is not None and post.courier.finds_it_down):
+            return
+        try:
+            self._parts.expect(destination)
+        except Exception as error:  # noqa: BLE001  # what is only ahead of its time must stop nothing
+            _LOG.debug("nothing made ready destination=%s reason=%r", destination, str(error))
+
     def _work(self, post: _Post) -> None:
         while not self._over.is_set():
             post.bell.clear()

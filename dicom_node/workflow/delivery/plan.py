@@ -16,10 +16,20 @@ class Planning:
         self._ledger = ledger
         self._clock = clock
         self._wake: Callable[[str], None] | None = None
+        self._expect: Callable[[str], None] | None = None
 
-    def wake_with(self, wake: Callable[[str], None]) -> None:
-        """Say who is told of a destination for which something waits."""
+    def wake_with(
+        self, wake: Callable[[str], None], expect: Callable[[str], None] | None = None
+    ) -> None:
+        """Say who is told of a destination for which something waits, or is being made."""
         self._wake = wake
+        self._expect = expect
+
+    def expect(self, job: Job) -> None:
+        """Tell that a job's evidence is being made."""
+        if self._expect is not None:
+            for destination in job.destinations:
+                self._expect(destination)
 
     def plan(self, job: Job) -> None:
         """Record a delivery of a job's evidence to each of its destinations.
