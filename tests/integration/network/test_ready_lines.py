@@ -64,9 +64,7 @@ def test_what_is_expected_goes_over_the_association_that_was_opened_for_it(
 
 
 def test_objects_of_other_kinds_go_over_another_one(tmp_path: Path, images: list[Path]) -> None:
-    page = make_dataset(
-        9, SOPClassUID=str(EncapsulatedPDFStorage), SOPInstanceUID=generate_uid()
-    )
+    page = make_dataset(9, SOPClassUID=str(EncapsulatedPDFStorage), SOPInstanceUID=generate_uid())
     other = write_part10(tmp_path / "other.dcm", page)
     with answering_scp() as scp:
         sender = sender_to(scp.peer)
