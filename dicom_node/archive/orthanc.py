@@ -86,7 +86,8 @@ class OrthancArchive:
     def instances(self, orthanc_id: str, *, not_from: str = "") -> Iterator[bytes]:
         """Yield the instances of a study by Orthanc's identifier, as Part 10 files.
 
-        Those are left out that Orthanc got from the AE title ``not_from``.
+        Those are left out that Orthanc got from the AE title ``not_from``, or has let go of since
+        it listed them.
 
         Raises
         ------
@@ -96,9 +97,20 @@ class OrthancArchive:
             It does not answer, or does not let us in.
         """
         with self._asking():
-            for instance in self._client.get_studies_id_instances(orthanc_id):
-                if not not_from or self._sender(instance["ID"]) != not_from:
-                    yield bytes(self._client.get_instances_id_file(instance["ID"]))
+            listed = [str(each["ID"]) for each in self._client.get_studies_id_instances(orthanc_id)]
+        for instance in listed:
+            if not_from and self._sender(instance) == not_from:
+                continue
+            if (data := self._file(instance)) is not None:
+                yield data
+
+    def _file(self, instance: str) -> bytes | None:
+        """Return an instance as a Part 10 file; None where it is gone."""
+        try:
+            with self._asking():
+                return bytes(self._client.get_instances_id_file(instance))
+        except NotInArchiveError:
+            return None
 
     def stable_studies(self, since: int) -> Iterator[StableStudy]:
         """Yield what the change feed has behind entry ``since``, oldest first.

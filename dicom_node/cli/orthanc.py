@@ -1,7 +1,6 @@
 """``dicom-node orthanc``: studies out of an Orthanc over its REST interface, results into it."""
 
 import getpass
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import typer
 
 from dicom_node.archive.change_cursor import ChangeCursor
 from dicom_node.archive.errors import NotInArchiveError
+from dicom_node.archive.in_transit import folder_in_transit
 from dicom_node.archive.orthanc import OrthancArchive
 from dicom_node.archive.part10 import decode_head
 from dicom_node.audit.events import act
@@ -164,9 +164,9 @@ class _Handing:
         NotPulledError
             The node takes nothing for now.
         """
-        with tempfile.TemporaryDirectory(dir=self._drafts, prefix=".pulled.") as folder:
+        with folder_in_transit(self._drafts) as folder:
             try:
-                paths = self._fetched(orthanc_id, Path(folder))
+                paths = self._fetched(orthanc_id, folder)
             except NotInArchiveError:
                 self._run.console.print("A study is gone from there: passed over.")
                 return True

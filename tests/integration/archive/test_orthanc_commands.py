@@ -1,6 +1,9 @@
 """`dicom-node orthanc`: a real Orthanc's studies reach real receivers, and results reach it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -29,6 +32,7 @@ from tests.peers.office import CONFIG
 from tests.peers.orthanc import PASSWORD, USER, Orthanc
 from tests.peers.process import free_port, wait_until
 from tests.peers.reading_room import settings_in
+from tests.peers.rest_proxy import RestProxy, rest_proxy
 from tests.schema import give_schemas
 from tests.unit.builders import an_instance
 
@@ -94,6 +98,36 @@ def received(reception: Reception, study: str) -> int:
     )
 
 
+def given_results(stores: Repositories, study: str, *, count: int = 1) -> set[str]:
+    """Have the node hold reports of a study; return their UIDs."""
+    stores.index.record([an_instance("1.2.3", study_instance_uid=study)])
+    job = Job(
+        job_id="1" * 32,
+        study_instance_uid=study,
+        revision=1,
+        route="chest-radiograph",
+        model=FAKE_MODEL,
+        sop_instance_uids=("1.2.3",),
+        destinations=(),
+    )
+    stores.hotbase.add_job(job, at=utc_now())
+    made = {str(generate_uid()) for _ in range(count)}
+    for uid in made:
+        report = make_dataset(
+            StudyInstanceUID=study, SOPInstanceUID=uid, SOPClassUID=Comprehensive3DSRStorage
+        )
+        evidence = EvidenceObject(
+            sop_instance_uid=uid,
+            sop_class_uid=Comprehensive3DSRStorage,
+            series_instance_uid=report.SeriesInstanceUID,
+            kind=EvidenceKind.SR,
+            job_id=job.job_id,
+            path=stores.objects.keep(report),
+        )
+        stores.hotbase.keep_evidence([evidence])
+    return made
+
+
 def test_the_change_feed_is_read_on_from_where_it_was_left(
     run: Run, plain_orthanc: Orthanc, reception: Reception, tmp_path: Path
 ) -> None:
@@ -139,31 +173,10 @@ def test_results_are_pushed_and_the_study_says_so(
     study = uploaded(plain_orthanc, tmp_path)
     with pytest.raises(NotFoundError, match="no results"):
         run("push", MODALITY, study)
-    stores.index.record([an_instance("1.2.3", study_instance_uid=study)])
-    job = Job(
-        job_id="1" * 32,
-        study_instance_uid=study,
-        revision=1,
-        route="chest-radiograph",
-        model=FAKE_MODEL,
-        sop_instance_uids=("1.2.3",),
-        destinations=(),
-    )
-    stores.hotbase.add_job(job, at=utc_now())
-    uid = str(generate_uid())
-    report = make_dataset(
-        StudyInstanceUID=study, SOPInstanceUID=uid, SOPClassUID=Comprehensive3DSRStorage
-    )
-    evidence = EvidenceObject(
-        sop_instance_uid=uid,
-        sop_class_uid=Comprehensive3DSRStorage,
-        series_instance_uid=report.SeriesInstanceUID,
-        kind=EvidenceKind.SR,
-        job_id=job.job_id,
-        path=stores.objects.keep(report),
-    )
+    (uid,) = given_results(stores, study)
+    (evidence,) = stores.hotbase.evidence_of_study(study)
     overlay = replace(evidence, sop_instance_uid=f"{uid}.1", kind=EvidenceKind.SC, path="")
-    stores.hotbase.keep_evidence([evidence, overlay])
+    stores.hotbase.keep_evidence([overlay])
     assert "Not sent: sc (removed here since)" in run("push", MODALITY, study)
     assert uid in plain_orthanc.instances()
     with OrthancArchive(plain_orthanc.url, USER, PASSWORD) as remote:
@@ -197,3 +210,116 @@ def test_a_feed_of_another_orthanc_and_a_damaged_cursor_are_told_apart(
     path.write_text("{")
     with pytest.raises(ArchiveError, match="remove it"):
         run("pull", MODALITY)
+
+
+@pytest.fixture
+def proxy(plain_orthanc: Orthanc) -> Iterator[RestProxy]:
+    """The Orthanc behind something that may stop in the midst."""
+    with rest_proxy(plain_orthanc.url) as running:
+        yield running
+
+
+@pytest.fixture
+def uploading(plain_orthanc: Orthanc, tmp_path: Path) -> Callable[[], str]:
+    """Give the Orthanc, which has settled before, a study; return its UID once it is stable."""
+    studies = lambda: plain_orthanc.get("/studies?expand")  # noqa: E731 - asked again and again
+    wait_until(lambda: all(each["IsStable"] for each in studies()), "all studies to be stable")
+    return lambda: uploaded(plain_orthanc, tmp_path)
+
+
+def left_behind(stores: Repositories) -> list[Path]:
+    """Return what pulls have left on the disk."""
+    return list(stores.settings.data_dir.glob(".pulled.*"))
+
+
+def test_a_pull_that_is_killed_goes_on_where_it_was_and_leaves_no_images_about(
+    run: Run,
+    proxy: RestProxy,
+    stores: Repositories,
+    uploading: Callable[[], str],
+    reception: Reception,
+) -> None:
+    run("pull", MODALITY, "--from-now", url=proxy.url)
+    first, second = uploading(), uploading()
+    # The second study's second file never comes.
+    proxy.holds = lambda _, path: path.endswith("/file") and proxy.count("GET", "/file") == 3
+    words = ["--config", str(CONFIG), "orthanc", "pull", MODALITY, "--url", proxy.url]
+    environment = {
+        **os.environ,
+        "DICOM_NODE_DATA_DIR": str(stores.settings.data_dir),
+        "DICOM_NODE_NETWORK__PORT": str(reception.pool.port),
+        "DICOM_NODE_NETWORK__AE_TITLE": AE_TITLE,
+    }
+    command = [sys.executable, "-m", "dicom_node.cli", *words]
+    with subprocess.Popen(command, env=environment) as one:
+        assert proxy.holding.wait(60.0)
+        one.kill()
+    wait_until(lambda: received(reception, first) == 2, "the first study")
+    assert received(reception, second) == 0
+    assert len(left_behind(stores)) == 1
+
+    proxy.holds = lambda _method, _path: False
+    said = run("pull", MODALITY, url=proxy.url)
+    assert ("2 of 2 objects handed over" in said, "1 studies were new" in said) == (True, True)
+    wait_until(lambda: received(reception, second) == 2, "the second study")
+    assert received(reception, first) == 2
+    assert left_behind(stores) == []
+
+
+def test_an_orthanc_that_goes_away_in_the_midst_is_pulled_from_again(
+    run: Run,
+    proxy: RestProxy,
+    stores: Repositories,
+    uploading: Callable[[], str],
+    reception: Reception,
+) -> None:
+    run("pull", MODALITY, "--from-now", url=proxy.url)
+    study = uploading()
+    proxy.drops = lambda _, path: path.endswith("/file") and proxy.count("GET", "/file") == 1
+    with pytest.raises(RemoteArchiveError):
+        run("pull", MODALITY, url=proxy.url)
+    assert received(reception, study) == 0, "half a study is no study"
+    assert left_behind(stores) == []
+    proxy.drops = lambda _method, _path: False
+    assert "1 studies were new" in run("pull", MODALITY, url=proxy.url)
+    wait_until(lambda: received(reception, study) == 2, "the study")
+
+
+def test_an_image_that_orthanc_lets_go_of_meanwhile_takes_no_other_with_it(
+    run: Run,
+    proxy: RestProxy,
+    plain_orthanc: Orthanc,
+    reception: Reception,
+    tmp_path: Path,
+) -> None:
+    study = uploaded(plain_orthanc, tmp_path)
+    gone = []
+
+    def lets_go(_method: str, path: str) -> bool:
+        if path.endswith("/file") and not gone:
+            gone.append(path)
+            plain_orthanc.request("DELETE", path.removesuffix("/file"))
+        return False
+
+    proxy.holds = lets_go
+    said = run("pull", MODALITY, "--query", f"StudyInstanceUID={study}", url=proxy.url)
+    assert "1 of 1 objects handed over" in said
+    wait_until(lambda: received(reception, study) == 1, "the image that is left")
+
+
+def test_a_push_that_breaks_off_marks_nothing_and_goes_whole_the_next_time(
+    run: Run, proxy: RestProxy, stores: Repositories, plain_orthanc: Orthanc, tmp_path: Path
+) -> None:
+    study = uploaded(plain_orthanc, tmp_path)
+    made = given_results(stores, study, count=2)
+    proxy.drops = lambda method, _: method == "POST" and proxy.count("POST", "/instances") == 1
+    with pytest.raises(RemoteArchiveError):
+        run("push", MODALITY, study, url=proxy.url)
+    assert len(made & set(plain_orthanc.instances())) == 1
+    with OrthancArchive(plain_orthanc.url, USER, PASSWORD) as remote:
+        (found,) = remote.find({"StudyInstanceUID": study})
+        assert remote.mark_of(found) == ""
+        proxy.drops = lambda _method, _path: False
+        assert "2 objects are there" in run("push", MODALITY, study, url=proxy.url)
+        assert remote.mark_of(found) == f"{AE_TITLE}: sr"
+    assert made <= set(plain_orthanc.instances())

@@ -140,3 +140,20 @@ def test_a_refusal_is_final_and_says_so(site: Site) -> None:
     with site.repositories.engine.connect() as connection:
         (words,) = connection.scalars(sa.select(PEER_MESSAGES.c.last_error))
     assert words == "RIS answered 0x0110"
+
+
+def test_nobody_of_the_nodes_own_title_is_told_and_others_are(site: Site) -> None:
+    """Another node may have it by mistake: what it was told would be of its own retrieval."""
+    own = site.repositories.settings.network.ae_title
+    ear = Ear()
+    with listening(ear, "RIS") as port:
+        site.administer(own, port)
+        site.administer("RIS", port)
+        site.deliver(1, at=utc_now())
+        site.messages.sweep()
+        ear.wait_for(1)
+    assert site.repositories.messages.counts() == {MessageState.OPEN: 1, MessageState.TAKEN: 1}
+    left = sa.select(PEER_MESSAGES.c.last_error).where(PEER_MESSAGES.c.receiver == own)
+    with site.repositories.engine.connect() as connection:
+        (words,) = connection.scalars(left)
+    assert "this node itself" in words
