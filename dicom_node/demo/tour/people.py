@@ -1,4 +1,4 @@
-"""Who signs in on the tour: an expert and an administrator, with passwords made at random."""
+"""Who signs in on the tour, with passwords made at random."""
 
 import secrets
 from dataclasses import dataclass
@@ -22,25 +22,30 @@ class SignIn:
     what_for: str
 
 
-_ROLES = {
-    UserRole.EXPERT: "reads the worklist",
-    UserRole.ADMIN: "looks after the node",
+_PEOPLE = {
+    "expert": ({UserRole.EXPERT}, "reads the worklist"),
+    "admin": ({UserRole.ADMIN}, "looks after the node"),
+    "operator": (
+        {UserRole.OPERATOR, UserRole.READER},
+        "operates it, and says whose undecided studies are",
+    ),
 }
 
 
 def add_people(node: NodeProcess, at: datetime) -> tuple[SignIn, ...]:
-    """Let an expert and an administrator sign in to a node that runs."""
+    """Let an expert, an administrator and an operator sign in to a node that runs."""
     engine = make_engine(node.database_url)
     try:
         users = UserStore(engine)
-        return tuple(_add(users, role, at) for role in _ROLES)
+        return tuple(_add(users, name, at) for name in _PEOPLE)
     finally:
         engine.dispose()
 
 
-def _add(users: UserStore, role: UserRole, at: datetime) -> SignIn:
+def _add(users: UserStore, name: str, at: datetime) -> SignIn:
     password = secrets.token_urlsafe(_PASSWORD_BYTES)
-    title = f"{role.value.title()}^Tour"
-    user = User(name=role.value, title=title, organization="Tour", roles=frozenset({role}))
+    roles, what_for = _PEOPLE[name]
+    title = f"{name.title()}^Tour"
+    user = User(name=name, title=title, organization="Tour", roles=frozenset(roles))
     users.add(user, hashed(password), actor="tour", at=at)
-    return SignIn(name=user.name, password=password, what_for=_ROLES[role])
+    return SignIn(name=name, password=password, what_for=what_for)

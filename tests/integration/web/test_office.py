@@ -3,6 +3,7 @@
 What the pages look like lies in the folder that DICOM_NODE_SCREENSHOTS names, if it is set.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from dicom_node.node.repositories import Repositories
 from tests.peers.chromium import chromium, keep_picture
 from tests.peers.office import ANALYSED, FAILED, office_application, office_stores, serving
 from tests.peers.reading_room import PASSWORD
+from tests.unit.builders import STUDY
+from tests.unit.cli.test_studies_commands import JANE, hold
 from tests.unit.validated import CARD, Validated, cases_of
 from tests.unit.web.test_device_pages import SHIFTED, device_desk
 from tests.unit.web.test_permissions import NoUploads
@@ -112,7 +115,7 @@ def window(browser: Browser, address: str, name: str = "otto", **options: Any) -
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url("**/overview")
+    page.wait_for_url(re.compile("/(overview|worklist)$"))
     return page
 
 
@@ -242,3 +245,31 @@ def test_the_overview_draws_itself_anew_when_something_has_changed(
         # It asks by itself once a minute only: sooner, it has been told.
         expect(failed).to_have_text("0", timeout=30_000)
         page.close()
+
+
+def test_whose_a_study_is_is_decided_on_a_phone_too(
+    browser: Browser, address: str, stores: Repositories
+) -> None:
+    stores.received.open()
+    hold(stores, JANE, {**JANE, "PatientName": "Smith^Jane"})
+    page = window(browser, address, "ada")
+    for scheme, size in (("dark", _DESK), ("light", _PHONE)):
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size(size)
+        page.goto(f"/studies/{STUDY}")
+        keep_picture(page, f"whose-{scheme}-{size['width']}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+        assert page.locator("[name=mark]").first.bounding_box()["width"] < 24  # type: ignore[index]
+        found = Axe().run(page)
+        assert found.violations_count == 0, found.generate_report()
+    page.get_by_role("button", name="Decide").click()
+    expect(page.get_by_text("Choose a patient.")).to_be_visible()
+    page.get_by_role("radio", name="Smith^Jane").check()
+    page.get_by_label("All images are this patient's").check()
+    page.get_by_label("On what grounds").fill("married")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("It is decided")).to_be_visible()
+    decision = stores.patient_decisions.of_study(STUDY)
+    assert decision is not None
+    assert (decision.actor, decision.is_same) == ("ada", True)
+    page.close()
