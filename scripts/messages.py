@@ -261,6 +261,9 @@ PAGES = (
             "dicom_node/domain/application_entity.py",
             "dicom_node/domain/callers.py",
             "dicom_node/domain/user.py",
+            # What came of a delivery, or a C-ECHO.
+            "dicom_node/network/associations.py",
+            "dicom_node/network/storage_scu.py",
             "dicom_node/persistence/ae_titles.py",
             "dicom_node/persistence/routes.py",
             "dicom_node/persistence/users.py",

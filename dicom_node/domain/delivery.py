@@ -117,7 +117,7 @@ class Outage:
     @property
     def words(self) -> str:
         """What waits, and what the destination said."""
-        waiting = f"{deliveries(self.waiting)} {'waits' if self.waiting == 1 else 'wait'}"
+        waiting = "1 delivery waits" if self.waiting == 1 else f"{self.waiting} deliveries wait"
         return f"{waiting}: {self.error}"
 
 

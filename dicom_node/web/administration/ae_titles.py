@@ -121,7 +121,7 @@ def _add_looking(router: APIRouter, pages: _Pages) -> None:
             seconds = pages.titles.echo(title)
             tell(request, f"{title} answered the C-ECHO in {seconds * 1000:.0f} ms.")
         except NodeError as error:
-            tell(request, f"No C-ECHO: {sentence(str(error))}")
+            tell(request, f"The C-ECHO failed: {sentence(str(error))}")
         return RedirectResponse(PATH, status_code=303)
 
 

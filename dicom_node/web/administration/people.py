@@ -210,8 +210,8 @@ def _values(user: User) -> dict[str, Any]:
     return values
 
 
-def _scopes() -> list[tuple[str, str]]:
-    """Return what a token of this API can be for, with the roles whose people may ask for it."""
+def _scopes() -> list[tuple[str, str, str]]:
+    """Return what a token of this API can be for, and the roles whose people may ask for it."""
     of_api = (
         (Permission.STATUS, "see studies, deliveries, AE titles, routes and models"),
         (Permission.OPERATE, "have studies analysed and results sent again, send a C-ECHO"),
@@ -222,10 +222,7 @@ def _scopes() -> list[tuple[str, str]]:
         (Permission.UPLOAD, "send images to be analysed (STOW-RS)"),
         (Permission.PEOPLE, "change people and tokens, see who changed what"),
     )
-    return [
-        (scope.value, f"{scope.value}: {words} ({' or '.join(_roles_with(scope))})")
-        for scope, words in of_api
-    ]
+    return [(scope.value, words, ", ".join(_roles_with(scope))) for scope, words in of_api]
 
 
 def _roles_with(permission: Permission) -> list[str]:

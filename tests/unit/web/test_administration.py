@@ -234,7 +234,7 @@ def test_what_a_form_does_not_say_stays_as_it_is(client: TestClient, stores: Rep
 
 def test_a_peer_that_does_not_answer_is_said_to_and_why(client: TestClient) -> None:
     said = post(client, "/ae-titles", "/ae-titles/echo", title="CR1")
-    assert "No C-ECHO" in said.text
+    assert "The C-ECHO failed" in said.text
     assert "CR1" in said.text
 
 

@@ -144,3 +144,21 @@ def test_every_kind_of_result_has_a_name_in_every_language(code: LanguageCode) -
     names = [str(template.module.evidence_name(kind.value)) for kind in EvidenceKind]  # type: ignore[attr-defined]
     assert all(names)
     assert ("report" in names) == (code is LanguageCode.ENGLISH)
+
+
+@pytest.mark.parametrize("path", ["/people/new", "/people/tokens/new", "/notifications"])
+def test_what_may_be_ticked_is_said_in_the_language_of_the_page(
+    stores: Repositories, path: str
+) -> None:
+    otto = visitor(stores, "otto")
+    page = otto.get(path, headers={"Accept-Language": "ru"}).text
+    choices = re.findall(r'type="checkbox"[^>]*> <span>([^<]+)</span>', page)
+    assert len(choices) > 2
+    assert [each for each in choices if not re.search("[а-я]{4}", each)] == []
+
+
+def test_what_a_destination_said_is_said_in_the_language_of_the_page() -> None:
+    said = page_language(LanguageCode.RUSSIAN).said
+    down = "PACS is down since 2026-01-02 03:04 UTC, 2 deliveries wait: PACS at h port 9"
+    assert "2 доставки ждут" in said(f"{down} cannot be reached")
+    assert "недоступен" in said("PACS at 10.0.0.1 port 104 cannot be reached")
