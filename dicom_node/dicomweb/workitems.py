@@ -26,7 +26,7 @@ from dicom_node.dicomweb.media_types import DICOM_JSON, DICOM_XML, asked, requir
 from dicom_node.dicomweb.native_reading import read_native_model
 from dicom_node.domain.peer_message import Channel
 from dicom_node.domain.procedure_step import UpsStatus
-from dicom_node.query.errors import UnusableQueryError
+from dicom_node.query.errors import QueryTooWideError, UnusableQueryError
 from dicom_node.query.json_model import from_json, in_json
 from dicom_node.query.keys import STEP_KEYS, Level, returned
 from dicom_node.query.parameters import Reading, read_search
@@ -221,6 +221,8 @@ class _Face:
             found = list(islice(matches, search.offset, search.offset + search.limit + 1))
         except UnusableQueryError as error:
             raise HTTPException(400, str(error)) from error
+        except QueryTooWideError as error:
+            raise HTTPException(413, str(error)) from error
         shown = found[: search.limit]
         headers = {"Cache-Control": "no-cache"}
         warnings: list[str] = []

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
@@ -16,6 +16,7 @@ from dicom_node.network.errors import IncompleteDataSetError, ReceptionStoppedEr
 from dicom_node.network.events import Emit, QueryAnswered
 from dicom_node.network.logs import fields
 from dicom_node.network.query_classes import FIND_MODELS
+from dicom_node.network.receiving_association import ReceivingAssociation
 from dicom_node.network.sources import SourceOfQueries
 from dicom_node.network.status import CANCELED, OUT_OF_RESOURCES, QUERY_MISMATCH, UNABLE, response
 from dicom_node.query.errors import UnusableQueryError
@@ -78,6 +79,20 @@ class QueryScp:
         if matches.more:
             text = f"more than {source.max_results} match: narrow the query"
             yield response(OUT_OF_RESOURCES, text), None
+
+
+class Asker:
+    """Who asked, while the answer is looked for; the library tells of a C-CANCEL only once."""
+
+    def __init__(self, event: Event) -> None:
+        self._event = event
+        self.has_canceled = False
+
+    def waits(self) -> bool:
+        """Whether answers are still wanted."""
+        self.has_canceled = self.has_canceled or bool(self._event.is_cancelled)
+        association = cast("ReceivingAssociation", self._event.assoc)
+        return not (self.has_canceled or association.has_gone)
 
 
 def identifier_of(event: Event) -> Dataset:

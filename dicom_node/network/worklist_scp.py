@@ -44,14 +44,14 @@ from dicom_node.network.events import (
 )
 from dicom_node.network.logs import fields
 from dicom_node.network.object_buffer import ObjectLimits
-from dicom_node.network.query_scp import identifier_of, tell_query
+from dicom_node.network.query_scp import Asker, identifier_of, tell_query
 from dicom_node.network.reactor import Reactor
 from dicom_node.network.receiving_association import ReceivingAssociation
 from dicom_node.network.slots import AssociationSlots, SlotCounts, SlotLimits
 from dicom_node.network.status import response
 from dicom_node.network.tls import TlsFiles, server_context
 from dicom_node.network.transport import ReceiverServer, listen
-from dicom_node.query.errors import UnusableQueryError
+from dicom_node.query.errors import QueryTooWideError, UnusableQueryError
 from dicom_node.query.reading import read_identifier
 from dicom_node.ups.codes import (
     MODALITY_WORKLIST,
@@ -254,17 +254,17 @@ class WorklistScp:
     def _on_find(self, event: Event) -> Iterator[tuple[Dataset | int, Dataset | None]]:
         """Answer a query.
 
-        Statuses: 0xFF00 for each match; 0xFE00 canceled; 0xA700 more matches than are given;
-        0xA900 the identifier does not fit; 0xC001 unable to process (PS3.4 Sections C.4.1.1.4,
-        CC.2.8.4, K.4.1.1.4).
+        Statuses: 0xFF00 for each match; 0xFE00 canceled; 0xA700 more matches than are given, or
+        more steps than are looked at; 0xA900 the identifier does not fit; 0xC001 unable to process
+        (PS3.4 Sections C.4.1.1.4, CC.2.8.4, K.4.1.1.4).
         """
         modality = str(event.context.abstract_syntax) == MODALITY_WORKLIST
         find = self._steps.find_modality_worklist if modality else self._steps.find
         count, problem = 0, ""
+        asker = Asker(event)
         try:
-            for match in find(read_identifier(identifier_of(event))):
-                if event.is_cancelled:
-                    yield _CANCELED, None
+            for match in find(read_identifier(identifier_of(event)), wanted=asker.waits):
+                if not asker.waits():
                     break
                 if count >= self._settings.max_results:
                     text = f"more than {count} match: narrow the query"
@@ -272,9 +272,14 @@ class WorklistScp:
                     break
                 count += 1
                 yield _PENDING, match
+            if asker.has_canceled:
+                yield _CANCELED, None
         except UnusableQueryError as error:
             problem = str(error)
             yield response(_QUERY_MISMATCH, problem), None
+        except QueryTooWideError as error:
+            problem = str(error)
+            yield response(_OUT_OF_RESOURCES, problem), None
         except NodeError as error:
             problem = str(error)
             yield response(_UNABLE, problem), None

@@ -49,6 +49,7 @@ from dicom_node.query.keys import ARCHIVE_KEYS
 from dicom_node.ups.codes import MODALITY_WORKLIST, UPS_EVENT, UPS_PULL
 from dicom_node.ups.errors import REASONS as REASONS_OF_STEPS
 from dicom_node.ups.event_reports import EventType
+from dicom_node.ups.service import MOST_LOOKED_AT
 from sr_templates.character_set import readable_character_sets
 from sr_templates.validation import TYPE_1_BY_CLASS
 
@@ -231,8 +232,9 @@ def _worklist_scp(settings: NodeSettings) -> Iterator[str]:
     yield ""
     most = settings.worklist.max_results
     yield f"Of C-FIND: {code(PENDING)} a match, {code(CANCELED)} canceled,"
-    yield f"{code(OUT_OF_RESOURCES)} more than {most} match and so many were answered,"
-    yield f"{code(QUERY_MISMATCH)} the identifier cannot be matched,"
+    yield f"{code(OUT_OF_RESOURCES)} more than {most} match and so many were answered, or"
+    yield f"{MOST_LOOKED_AT} steps were looked at and not all,"
+    yield f"{code(QUERY_MISMATCH)} the identifier cannot be matched, or read to its end,"
     yield f"{code(UNABLE)} unable to process."
     yield ""
     yield f"As SCU of {name(UPS_PULL)}, the node works for the manager that"

@@ -1,7 +1,8 @@
 """Errors of queries.
 
 NodeError
-└── UnusableQueryError     the query cannot be matched as it is written
+├── UnusableQueryError     the query cannot be matched as it is written
+└── QueryTooWideError      more would have to be looked at than is for one query
 """
 
 from dicom_node.errors import NodeError
@@ -12,3 +13,7 @@ class UnusableQueryError(NodeError):
 
     Messages name attributes and limits, never values: they go into logs and error comments.
     """
+
+
+class QueryTooWideError(NodeError):
+    """More would have to be looked at than is for one query: HTTP answers 413, DIMSE 0xA700."""

@@ -34,6 +34,7 @@ from dicom_node.domain.review.queue import (
 from dicom_node.domain.review.review import Reviewer, ReviewerRole, ReviewState
 from dicom_node.domain.subject import Subject
 from dicom_node.errors import ConflictError
+from dicom_node.query.errors import QueryTooWideError
 from dicom_node.query.json_model import in_json
 from dicom_node.query.matching import DatasetEntity, matches
 from dicom_node.query.reading import Query
@@ -58,6 +59,11 @@ from dicom_node.ups.requirements import (
     settable,
 )
 from dicom_node.ups.subscriptions import Receiver
+
+# Steps of one query that its keys leave to be looked at, at half a millisecond each.
+MOST_LOOKED_AT = 50_000
+Wanted = Callable[[], bool]
+"""Tells whether who asked still waits for answers."""
 
 _LOG = logging.getLogger(__name__)
 _REFUSED_CLAIMS: tuple[tuple[type[ConflictError], UpsStatus], ...] = (
@@ -99,20 +105,34 @@ class ProcedureSteps:
         self._clock = clock
         self._lock_time = lock_time
 
-    def find(self, query: Query) -> Iterator[Dataset]:
-        """Yield the steps that match, with what was asked for (PS3.4 Section CC.2.8)."""
+    def find(self, query: Query, *, wanted: Wanted = lambda: True) -> Iterator[Dataset]:
+        """Yield the steps that match, with what was asked for (PS3.4 Section CC.2.8).
+
+        Raises
+        ------
+        QueryTooWideError
+            More steps than are for one query are looked at, and not all.
+        """
         with_references = "InputInformationSequence" in query.asked
         shown = (
             self._dataset(step, references=with_references)
-            for step in self._store.steps(step_query(query.keys))
+            for step in _looked_at(self._store.steps(step_query(query.keys)), wanted)
         )
         return _matching(shown, query)
 
-    def find_modality_worklist(self, query: Query) -> Iterator[Dataset]:
-        """Yield waiting review items as Modality Worklist items (PS3.4 Section K.4)."""
+    def find_modality_worklist(
+        self, query: Query, *, wanted: Wanted = lambda: True
+    ) -> Iterator[Dataset]:
+        """Yield waiting review items as Modality Worklist items (PS3.4 Section K.4).
+
+        Raises
+        ------
+        QueryTooWideError
+            As for ``find``.
+        """
         shown = (
             modality_worklist_dataset(step, self._dataset(step, references=False), self._station)
-            for step in self._store.steps(modality_query(query.keys))
+            for step in _looked_at(self._store.steps(modality_query(query.keys)), wanted)
         )
         return _matching((each for each in shown if each is not None), query)
 
@@ -443,6 +463,16 @@ class ProcedureSteps:
     def _dataset(self, step: ProcedureStep, *, references: bool) -> Dataset:
         inputs, outputs = self._store.references(step) if references else ((), ())
         return ups_dataset(step, self._station, inputs, outputs)
+
+
+def _looked_at(steps: Iterable[ProcedureStep], wanted: Wanted) -> Iterator[ProcedureStep]:
+    """Yield steps for as long as somebody waits for an answer, and no more than are for a query."""
+    for count, step in enumerate(steps):
+        if not wanted():
+            return
+        if count >= MOST_LOOKED_AT:
+            raise QueryTooWideError(f"only {count} steps were looked at: narrow the query")
+        yield step
 
 
 def _matching(datasets: Iterable[Dataset], query: Query) -> Iterator[Dataset]:

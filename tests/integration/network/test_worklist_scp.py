@@ -1,10 +1,10 @@
 """The worklist SCP with real peers: DCMTK's findscu for Modality Worklist, pynetdicom for UPS."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -352,3 +352,38 @@ def test_a_change_that_is_cut_off_changes_nothing(scp: WorklistScp) -> None:
         assert answered(association, action) == 0x0110
         (step,) = found(association, PatientID="P1", ProcedureStepState="", WorklistLabel="")
     assert (step.ProcedureStepState, "WARD" in step.WorklistLabel) == ("IN PROGRESS", False)
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+def test_a_search_that_finds_nothing_ends_with_who_asked_for_it(
+    scp: WorklistScp, monkeypatch: pytest.MonkeyPatch, leaves: bool
+) -> None:
+    """By C-CANCEL, or by the end of the association: not when the last step has been looked at."""
+    looking, ended = Event(), Event()
+
+    def fruitless(_query: object, *, wanted: Callable[[], bool]) -> Iterator[Dataset]:
+        while wanted():
+            looking.set()
+        ended.set()
+        yield from ()
+
+    monkeypatch.setattr(scp._steps, "find", fruitless)
+    with associated(scp) as association:
+        answers = association.send_c_find(dataset(PatientID="P1"), UPS_PULL, msg_id=7)
+        assert looking.wait(60.0)
+        if leaves:
+            association.abort()
+        else:
+            association.send_c_cancel(7, query_model=UPS_PULL)
+            assert [status.Status for status, _ in answers] == [0xFE00]
+        assert ended.wait(60.0)
+
+
+def test_no_more_steps_are_looked_at_than_are_for_a_query(
+    scp: WorklistScp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicom_node.ups.service.MOST_LOOKED_AT", COUNT - 1)
+    with associated(scp) as association:
+        answers = list(association.send_c_find(dataset(WorklistLabel="*nowhere*"), UPS_PULL))
+        assert [status.Status for status, _ in answers] == [0xA700]
+        assert "narrow the query" in answers[0][0].ErrorComment
