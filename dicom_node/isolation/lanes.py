@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar
 from typing import Concatenate as With
@@ -23,6 +24,8 @@ R = TypeVar("R")
 
 _LOG = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+# Studies of which a worker may still have something, the images of the last one at least.
+_KNOWN = 8
 
 
 class Lanes(Generic[Desk]):
@@ -52,7 +55,8 @@ class Lanes(Generic[Desk]):
         # Since when each works, by the monotonic clock.
         self._since: dict[Lane[Desk], float] = {}
         self._idle: list[Lane[Desk]] = []
-        self._last: dict[Lane[Desk], str] = {}
+        # What each worked on of late, the last first: it has its images still decoded.
+        self._known: dict[Lane[Desk], deque[str]] = {}
         self._waiting = 0
         self._ahead: dict[Lane[Desk], str] = {}
         # What one worker has died of, and what is worked on that is of this kind.
@@ -118,8 +122,8 @@ class Lanes(Generic[Desk]):
     ) -> R:
         """Have a worker do a piece of work, and return what it returned.
 
-        A worker that did the last work on ``subject`` is taken, if it is free: it has its images
-        still decoded. Subjects that a worker has died of before are worked on one after another, so
+        A worker that worked on ``subject`` of late is taken, if it is free: it has its images still
+        decoded. Subjects that a worker has died of before are worked on one after another, so
         that they never hold all workers. ``before`` is called once a worker is taken; what it
         raises comes back.
 
@@ -216,10 +220,13 @@ class Lanes(Generic[Desk]):
         return len(self._all) > 1 and bool(self._on_trial) and subject in self._suspects
 
     def _chosen(self, subject: str) -> Lane[Desk]:
-        known = (each for each in self._idle if self._last.get(each) == subject)
+        known = (each for each in self._idle if subject in self._known.get(each, ()))
         lane = next(known, self._idle[0])
         self._idle.remove(lane)
-        self._last[lane] = subject
+        of_late = self._known.setdefault(lane, deque(maxlen=_KNOWN))
+        if subject in of_late:
+            of_late.remove(subject)
+        of_late.appendleft(subject)
         self._since[lane] = time.monotonic()
         if subject in self._suspects:
             self._on_trial[lane] = subject
@@ -268,7 +275,7 @@ class Lanes(Generic[Desk]):
         if tried := self._on_trial.pop(lane, ""):
             self._suspects.discard(tried)
         else:
-            self._suspects.add(self._last[lane])
+            self._suspects.add(self._known[lane][0])
 
     def _replace(self, lane: Lane[Desk]) -> None:
         with self._changed:
@@ -346,7 +353,7 @@ class Lanes(Generic[Desk]):
                 continue
             with self._changed:
                 self._down.discard(lane)
-                self._last.pop(lane, None)
+                self._known.pop(lane, None)
             self._give_back(lane)
             return
 

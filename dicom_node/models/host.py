@@ -18,7 +18,7 @@ from ai_engine.kinds.guarding import Guard
 from ai_engine.kinds.kind import Reads
 from ai_engine.kinds.lungs.segmenter import LungFields
 from ai_engine.kinds.registry import Part, kind_of
-from ai_engine.kinds.shipped import GUARD_MODEL, LUNG_MODEL, guards_of
+from ai_engine.kinds.shipped import GUARD_MODEL
 from ai_engine.kinds.triage.triage import TriageModel
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import (
@@ -39,7 +39,7 @@ from dicom_node.models.images import RadiographFiles, pixels_of
 from dicom_node.models.parts import ModelParts
 from dicom_node.models.programs import ProgramModels
 from dicom_node.models.radiographs import RadiographModels
-from dicom_node.models.seen import Seen, Sight
+from dicom_node.models.seen import Looked, sight_of
 
 _LOG = logging.getLogger(__name__)
 NO_CALIBRATIONS: Mapping[str, Calibration] = MappingProxyType({})
@@ -63,7 +63,6 @@ class ModelHost:
         self._radiographs = RadiographModels(self._cards, self._parts, self._files)
         self._unloaded: dict[str, str] = {}
         self._looking = threading.Lock()
-        self._seen = Seen()
 
     def load(self, names: Iterable[str]) -> None:
         """Load the active versions of models, so that the first study does not wait for it.
@@ -160,8 +159,6 @@ class ModelHost:
             When the model cannot be loaded, or fails.
         """
         card = self._cards.card(model)
-        if (seen := self._seen.take(self._sight(model, card, instances, calibrations))) is not None:
-            return seen
         match kind_of(card).reads:
             case Reads.CT_STUDY:
                 return self._ct.predict(card, instances)
@@ -177,8 +174,8 @@ class ModelHost:
         model: ModelIdentity,
         instance: ReceivedInstance,
         calibrations: Mapping[str, Calibration] = NO_CALIBRATIONS,
-    ) -> Result | None:
-        """Look at a radiograph before anybody asks: what is found is kept for `predict`.
+    ) -> Looked | None:
+        """Look at a radiograph before anybody asks: the same is found when somebody does.
 
         Returns what is found; None where the model looks at something else.
 
@@ -190,31 +187,10 @@ class ModelHost:
         card = self._cards.card(model)
         if kind_of(card).reads is not Reads.RADIOGRAPHS:
             return None
-        sight = self._sight(model, card, (instance,), calibrations)
+        sight = sight_of(model, card, self._cards.versions, (instance,), calibrations)
         with in_haste():  # nobody else waits for a worker
             found = self._radiographs.predict(model, (instance,), calibrations)
-        self._seen.keep(sight, found)
-        return found
-
-    def _sight(
-        self,
-        model: ModelIdentity,
-        card: ModelCard,
-        instances: Sequence[ReceivedInstance],
-        calibrations: Mapping[str, Calibration],
-    ) -> Sight:
-        """All that a prediction follows from."""
-        helpers = {*guards_of(card, self._cards.versions), LUNG_MODEL}
-        return Sight(
-            model=model,
-            files=tuple((each.path, each.digest) for each in instances),
-            versions=tuple(
-                (name, self._cards.versions[name])
-                for name in sorted(helpers)
-                if name in self._cards.versions
-            ),
-            calibrations=dict(calibrations),
-        )
+        return Looked(sight=sight, found=found)
 
     def display_pixels(
         self, instance: ReceivedInstance, frame_number: int | None = None

@@ -20,6 +20,7 @@ from dicom_node.telemetry import configure_logging
 from dicom_node.workflow.analysis.evidence_order import EvidenceOrder, MadeEvidence
 
 if TYPE_CHECKING:
+    from dicom_node.models.seen import Looked
     from dicom_node.node.analyst_tools import AnalystTools
 
 TOOLS = "dicom_node.node.analyst_tools"
@@ -83,14 +84,15 @@ class Analyst:
         model: ModelIdentity,
         instance: ReceivedInstance,
         calibrations: Mapping[str, Calibration],
-    ) -> None:
+    ) -> "Looked | None":
         """Look at an image for which a model may be asked (`ModelHost.look_ahead`).
 
         Its overlays are drawn meanwhile, as they will most likely be wanted.
         """
-        found = self._models.look_ahead(model, instance, calibrations)
-        if found is not None:
-            self._making.begin(found, instance, self._context())
+        looked = self._models.look_ahead(model, instance, calibrations)
+        if looked is not None:
+            self._making.begin(looked.found, instance, self._context())
+        return looked
 
     def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Make the evidence of a job (`EvidenceMaking.make`)."""

@@ -21,6 +21,7 @@ from dicom_node.isolation.lanes import Lanes
 from dicom_node.isolation.worker import Limits
 from dicom_node.models.calibrations import Calibrations, calibrations_of
 from dicom_node.models.cards import ModelCards
+from dicom_node.models.seen import Seen, sight_of
 from dicom_node.node.analyst import TOOLS, Analyst, AnalystSetup
 from dicom_node.workflow.analysis.evidence_order import EvidenceOrder, MadeEvidence
 
@@ -120,6 +121,7 @@ class Isolated:
         self._cards = cards
         self._calibrations = calibrations
         self._timed = timed
+        self._seen = Seen()
 
     def identity(self, model: str) -> ModelIdentity:
         """Return which version of ``model`` is active now."""
@@ -148,8 +150,14 @@ class Isolated:
     ) -> Result:
         """Run a model on instances of the archive; ``priors`` are for one that wants them."""
         chosen = calibrations_of(instances, model, self._calibrations)
-        patience = self._cards.card(model).patience(len(instances))
+        card = self._cards.card(model)
+        patience = card.patience(len(instances))
         with self._timed(model.name, model.version):
+            if len(instances) == 1 and not priors:
+                sight = sight_of(model, card, self._cards.versions, instances, chosen)
+                seen = self._seen.take(instances[0].study_instance_uid, sight)
+                if seen is not None:
+                    return seen
             return self._run_for(
                 patience,
                 instances,
@@ -163,18 +171,24 @@ class Isolated:
     def look_ahead(self, model: ModelIdentity, instance: ReceivedInstance) -> None:
         """Have a worker that is free look at an image for which ``model`` may be asked.
 
-        What it finds is there when `predict` asks for that image alone, and the image is decoded
-        and its lungs are outlined in any case. A worker that dies of it counts as an attempt.
+        What it finds is there when `predict` is asked for that image alone, and the image is
+        decoded there and its lungs are outlined in any case. A worker that dies of it counts as an
+        attempt.
 
         A model that runs elsewhere is not asked ahead: a worker would wait for it while others wait
         for the worker, and images would leave the node of which no job says that they may.
         """
-        if self._cards.card(model).patience(1):
+        if self._cards.card(model).patience(1) or self._seen.are_enough:
             return
         chosen = calibrations_of((instance,), model, self._calibrations)
         seconds = self._settings.deadline + self._settings.deadline_per_object
         study = instance.study_instance_uid
-        self._counted.spare(study, seconds, Analyst.look_ahead, model, instance, chosen)
+        with self._seen.looking(study):
+            looked = self._counted.spare(
+                study, seconds, Analyst.look_ahead, model, instance, chosen
+            )
+            if looked is not None:
+                self._seen.keep(looked)
 
     def make(self, order: EvidenceOrder) -> MadeEvidence:
         """Build, check and keep the evidence of a job."""

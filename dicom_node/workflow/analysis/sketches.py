@@ -22,7 +22,7 @@ from sr_templates.overlay import Draw, draw_overlays
 
 _LOG = logging.getLogger(__name__)
 # Images of which some are looked at and no result is ever ordered; a picture has some megabytes.
-_KEPT = 2
+_KEPT = 6
 
 
 class Sketches:

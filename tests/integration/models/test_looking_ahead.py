@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from pydicom import Dataset
 
 from ai_engine.kinds.deciding import Calibration
 from ai_engine.library.card import ModelCard
 from ai_engine.library.registry import ModelRegistry, read_active_versions
 from ai_engine.prediction import ModelIdentity
+from ai_engine.result import Result
 from dicom_node.models.host import ModelHost
+from dicom_node.models.seen import Seen, sight_of
 from tests.integration.models.conftest import Started
 
 CONFIG = Path(__file__).parents[3] / "config"
@@ -32,8 +33,8 @@ def said(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else value
 
 
-def test_what_was_found_ahead_is_what_is_asked_for_later_and_is_given_once(
-    started: Started, chest: Dataset, monkeypatch: pytest.MonkeyPatch
+def test_what_was_found_ahead_is_what_would_be_found_for_the_same_alone(
+    started: Started, chest: Dataset
 ) -> None:
     trial = started(shipped)
     trial.send(chest)
@@ -43,17 +44,20 @@ def test_what_was_found_ahead_is_what_is_asked_for_later_and_is_given_once(
     model: ModelIdentity = host.identity("chest-radiograph")
     simple = host.predict(model, (instance,))
     # As it came, before it was a row of the index.
-    host.look_ahead(model, dataclasses.replace(instance, received_at=trial.works.clock()))
+    looked = host.look_ahead(model, dataclasses.replace(instance, received_at=trial.works.clock()))
+    assert looked is not None
+    assert said(looked.found) == said(simple)
 
-    looked = host._radiographs.predict
-    asked = []
-    monkeypatch.setattr(
-        host._radiographs, "predict", lambda *each: (asked.append(each), looked(*each))[1]
-    )
-    other = Calibration(name="another device")
-    assert said(host.predict(model, (instance,), {instance.sop_instance_uid: other}))
-    assert len(asked) == 1, "a device's own calibration was not looked at"
-    assert said(host.predict(model, (instance,))) == said(simple)
-    assert len(asked) == 1
-    assert said(host.predict(model, (instance,))) == said(simple)
-    assert len(asked) == 2, "it is given once"
+    cards = host._cards
+    seen = Seen()
+    seen.keep(looked)
+
+    def asked(calibrations: dict[str, Calibration] | None = None, **versions: str) -> Result | None:
+        now = {**cards.versions, **versions}
+        sight = sight_of(model, cards.card(model), now, (instance,), calibrations or {})
+        return seen.take(trial.study, sight)
+
+    assert asked({instance.sop_instance_uid: Calibration(name="another device")}) is None
+    assert asked(**{"lung-segmentation": "0.0.0"}) is None, "another model helps now"
+    assert said(asked()) == said(simple)
+    assert asked() is None, "it is given once"

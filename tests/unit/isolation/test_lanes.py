@@ -77,6 +77,16 @@ def test_work_is_done_by_a_warm_process_that_is_not_the_nodes(lanes: Lanes[Hosti
     assert pids <= set(lanes.pids())
 
 
+def test_a_worker_is_known_by_all_that_it_did_of_late(lanes: Lanes[HostileDesk]) -> None:
+    def done_by(subject: str) -> int:
+        return lanes.run(subject, LONG, nothing, HostileDesk.pid)
+
+    first, second, third = (done_by(each) for each in ("late 1", "late 2", "late 3"))
+    assert first == third != second, "work goes to whoever was free for longest"
+    assert done_by("late 2") == second
+    assert done_by("late 1") == first
+
+
 def test_what_may_as_well_not_be_done_is_done_only_by_a_worker_that_is_free(
     folder: Path, lanes: Lanes[HostileDesk]
 ) -> None:
