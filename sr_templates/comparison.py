@@ -20,6 +20,7 @@ from pydicom.sr.coding import Code
 
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.results import CtAnalysis
+from ai_engine.ct.shares import share_in_words
 from ai_engine.prediction import Finding, Prediction
 from sr_templates import codes
 from sr_templates.content_items import coded, comment, derived, number
@@ -162,11 +163,11 @@ def _points(row: _Row) -> float:
 
 def _in_words(row: _Row) -> str:
     """Say a figure then and now, in parts that stand for themselves in other languages, too."""
-    share = f"{row.then:.1f} %"
+    share = share_in_words(row.then)
     parts = [f"{row.title} {share} then"]
     if row.is_judged:
         parts.append(_SAID[row.present])
     if row.now is not None:
-        share, points = f"{row.now:.1f} %", f"{_points(row):+.1f}"
+        share, points = share_in_words(row.now), f"{_points(row):+.1f}"
         parts.append(f"{share} now ({points} percentage points)")
     return ", ".join(parts)

@@ -8,6 +8,7 @@ from ai_engine.prediction import Finding
 from sr_templates import captions
 from sr_templates.captions import Pixels
 from sr_templates.fonts import face
+from sr_templates.percent import percent
 from sr_templates.regions import places_of
 
 # A yellow that shows on bone and on lung, as the presentation state's layer has it.
@@ -40,7 +41,7 @@ def with_boxes(body: Pixels, finding: Finding, *, rows: int, columns: int) -> Pi
         for color, width in ((captions.BACKGROUND, thickness + 2), (FRAME, thickness)):
             cv2.polylines(drawn, ring, True, color, width, cv2.LINE_AA, shift=4)
         left, top = corners.min(axis=0).tolist()
-        labels.append((left, top, f"{100 * place.probability:.0f} %"))
+        labels.append((left, top, percent(place.probability, finding.threshold)))
     return _with_labels(drawn, labels)
 
 

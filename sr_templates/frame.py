@@ -43,6 +43,8 @@ def header_of_frame(source: Dataset, frame_number: int | None) -> Dataset:
     if not groups:
         return source
     header = Dataset()
+    if hasattr(source, "file_meta"):
+        header.file_meta = source.file_meta
     # As they stand: an invalid value would be quoted in a warning if it were decoded here.
     header.update({tag: source.get_item(tag) for tag in source.keys() - set(map(Tag, SEQUENCES))})
     for group in groups:

@@ -65,7 +65,7 @@ def add_dimension(
 
 def add_lossy_compression(dataset: Dataset, attributes: SourceAttributes) -> None:
     """Lossy Image Compression (0028,2110): once lossy, always lossy (PS3.3 C.7.6.1.1.5)."""
-    is_lossy = attributes.values("LossyImageCompression") == ["01"]
+    is_lossy = attributes.is_lossy
     dataset.LossyImageCompression = "01" if is_lossy else "00"
     for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):
         if is_lossy and (values := attributes.values(keyword)):

@@ -159,7 +159,7 @@ def copy_anatomy(capture: Dataset, attributes: SourceAttributes) -> None:
         capture.ImageLaterality = sides[0]
     elif capture.get("BodyPartExamined") not in UNPAIRED_BODY_PARTS:
         capture.Laterality = None
-    if attributes.values("LossyImageCompression") == ["01"]:
+    if attributes.is_lossy:
         # Once lossy, always lossy (PS3.3 C.7.6.1.1.5).
         capture.LossyImageCompression = "01"
         for keyword in ("LossyImageCompressionRatio", "LossyImageCompressionMethod"):

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from pydicom.datadict import dictionary_VM, dictionary_VR, tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
+from pydicom.uid import JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless
 
 from sr_templates.character_set import CharacterSet, text_of
 from sr_templates.repair import is_repeatable, repaired
@@ -40,6 +41,9 @@ IDENTIFIERS = frozenset(
 )
 
 
+_ALWAYS_LOSSY = frozenset({JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless})
+
+
 class SourceAttributes:
     """Valid values of a source's attributes, by keyword.
 
@@ -63,6 +67,16 @@ class SourceAttributes:
         kept = [value for value in found if value]
         self._log(keyword, text, kept)
         return kept
+
+    @property
+    def is_lossy(self) -> bool:
+        """Whether compression has cost the source something (PS3.3 C.7.6.1.1.5).
+
+        Lossy Image Compression says so, or the transfer syntax that has no other way (PS3.5 8.2).
+        """
+        meta = getattr(self._source, "file_meta", None)
+        is_coded_so = meta is not None and meta.get("TransferSyntaxUID") in _ALWAYS_LOSSY
+        return is_coded_so or self.values("LossyImageCompression") == ["01"]
 
     def as_it_stands(self, keyword: str) -> str:
         """Give an identifier by which archives file an object, valid or not; "" where none can be.

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from ai_engine.ct.results import Caution, CtAnalysis, LungMeasurement, Pattern, SliceRange
+from ai_engine.ct.shares import share_in_words
 
 
 def slice_ranges(patterns: Sequence[frozenset[Pattern]]) -> tuple[SliceRange, ...]:
@@ -47,9 +48,10 @@ def conclusion(analysis: CtAnalysis) -> str:
 
 
 def _share(both: LungMeasurement) -> str:
+    share = share_in_words(both.percentage or 0.0)
     return (
-        f"Inhomogeneity of {both.percentage or 0.0:.1f} % measured in {both.volume_ml:.0f} ml of "
-        f"lung, of which {both.aerated_ml:.0f} ml are aerated."
+        f"Inhomogeneity of {share} measured in {both.volume_ml:.0f} ml of lung, of which "
+        f"{both.aerated_ml:.0f} ml are aerated."
     )
 
 

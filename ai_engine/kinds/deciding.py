@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ai_engine.calibration.operating_point import OperatingPoint
+from ai_engine.figures import told_apart
 from ai_engine.library.card import Label, ModelCard
 from ai_engine.library.codes import required_code
 from ai_engine.library.earned import reported_labels
@@ -44,13 +45,19 @@ def uncertain_remarks(
         Remark(
             kind=RemarkKind.UNCERTAIN,
             sop_instance_uid=image.sop_instance_uid,
-            detail=(
-                f"{finding.title}: between {band[0]:.2f} and {band[1]:.2f} the result is "
-                f"uncertain, and this one is {finding.probability:.2f}."
-            ),
+            detail=_uncertain(finding, band),
         )
         for finding in image.findings
         if (band := bands.get(finding.label)) and band[0] <= finding.probability <= band[1]
+    )
+
+
+def _uncertain(finding: Finding, band: tuple[float, float]) -> str:
+    shares = (100 * each for each in (*band, finding.probability))
+    low, high, own = told_apart(*shares, coarsest=0)
+    return (
+        f"{finding.title}: between {low} % and {high} % the result is uncertain, and this one is "
+        f"{own} %."
     )
 
 

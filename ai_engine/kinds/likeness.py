@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ai_engine.errors import ModelFolderError
+from ai_engine.figures import told_apart
 from ai_engine.library.names import LIKENESS_FILE, put_in_place
 from ai_engine.prediction import ImageQuality, Remark, RemarkKind
 from ai_engine.preprocessing.quality import exposed_part, image_quality
@@ -29,8 +30,8 @@ SMALLEST_SPREAD = 1e-3
 
 UNLIKE = (
     "The image is unlike those that the model learned from, by exposure, contrast, noise or "
-    "sharpness: its distance is {distance:.1f}, and {within:g} % of the validation images lie "
-    "within {limit:.1f}. What the model says of it was not measured on such images."
+    "sharpness: its distance is {distance}, and {within:g} % of the validation images lie "
+    "within {limit}. What the model says of it was not measured on such images."
 )
 
 Values = npt.NDArray[np.float64]
@@ -83,10 +84,11 @@ def likeness_remarks(
         return
     distance = likeness.distance(radiograph, quality)
     if distance > likeness.limit:
+        away, limit = told_apart(distance, likeness.limit, coarsest=1)
         yield Remark(
             kind=RemarkKind.UNLIKE_TRAINING,
             sop_instance_uid=radiograph.sop_instance_uid,
-            detail=UNLIKE.format(distance=distance, within=WITHIN, limit=likeness.limit),
+            detail=UNLIKE.format(distance=away, within=WITHIN, limit=limit),
         )
 
 

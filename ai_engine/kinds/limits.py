@@ -1,13 +1,14 @@
 """What a model's card limits it to, held against what an image's header says."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from ai_engine.library.card import ModelCard
 from ai_engine.prediction import Refusal, RefusalReason, Remark, RemarkKind
 from ai_engine.preprocessing.radiograph import Radiograph
 
-YOUNGER = "The patient is younger than {years:g} years; the model was made for older ones."
-OLDER = "The patient is older than {years:g} years; the model was made for younger ones."
+YOUNGER = "The patient's age in years is below {years:g}; the model was made for older patients."
+OLDER = "The patient's age in years is above {years:g}; the model was made for younger patients."
 UNKNOWN = (
     "The header tells no age that holds (by Patient's Age, or a birth date with the study's date), "
     "and the model was made for {ages} only."
@@ -25,7 +26,9 @@ def age_objection(card: ModelCard, age: float | None) -> str:
         return ""
     if age < card.youngest:
         return YOUNGER.format(years=card.youngest)
-    return OLDER.format(years=card.oldest) if 0 < card.oldest < age else ""
+    # Who is 90 stays so for a year.
+    years = math.floor(age) if card.oldest.is_integer() else age
+    return OLDER.format(years=card.oldest) if 0 < card.oldest < years else ""
 
 
 def age_remarks(card: ModelCard, radiograph: Radiograph) -> Iterator[Remark]:
@@ -67,5 +70,5 @@ def refused_by_age(
 
 def _ages(card: ModelCard) -> str:
     if not card.oldest:
-        return f"patients of {card.youngest:g} years and older"
-    return f"patients of {card.youngest:g} to {card.oldest:g} years"
+        return f"patients whose age in years is {card.youngest:g} or more"
+    return f"patients whose age in years is {card.youngest:g} to {card.oldest:g}"

@@ -121,9 +121,12 @@ def _placed_elsewhere(words: Words, layout: BitLayout, used: int, shift: int) ->
     )
     if low and not right:
         correction = f"{stated}: the values were shifted right by {_bits(shift)}."
-        return _Reading(
-            bits=layout.stored, is_signed=bool(layout.is_signed), correction=correction, shift=shift
-        ).of(words)
+        # The sign may be wrong as well: it is judged as of values that lie low.
+        overlays = layout.overlay_bits >> shift
+        low_down = replace(layout, high=layout.stored - 1, overlay_bits=overlays)
+        moved: Words = np.right_shift(words, shift, dtype=words.dtype)
+        placed = _placed_low(moved, low_down, used >> shift, correction)
+        return replace(placed, shift=shift)
     if right and not low:
         correction = f"{stated}, but the values lie in the lowest bits, where they were read."
         return _placed_low(words, layout, used, correction)
@@ -142,9 +145,11 @@ def _placed_low(words: Words, layout: BitLayout, used: int, correction: str) -> 
     if is_plain and not layout.overlay_bits and not stated.is_other(layout):
         return Placed(values=words, correction=correction)  # most images: nothing has to be moved
     if layout.is_signed is None and not is_plain and (above == 0 or bits == width):
-        return _best(words, _signs(bits, "Pixel Representation and pixels disagree"), bits)
+        signs = _signs(bits, _both(correction, "Pixel Representation and pixels disagree"))
+        return _best(words, signs, bits)
     if above == 0 and bits < width and layout.is_signed:
-        unsigned = _Reading(bits=bits, is_signed=False, correction=STATED_SIGNED)
+        said = _both(correction, STATED_SIGNED)
+        unsigned = _Reading(bits=bits, is_signed=False, correction=said)
         return _best(words, [stated, unsigned], bits, otherwise=stated)
     is_as_stated = is_plain or bits == width or layout.overlay_bits != 0
     if is_as_stated or (layout.is_signed and _is_sign_extended(words, bits)):
@@ -159,10 +164,15 @@ def _undoubted(words: Words, stated: _Reading) -> _Reading:
     if _jumps(stated.of(some).values, stated.bits) < _AT_LEAST:
         return stated
     correction = STATED_SIGNED if stated.is_signed else STATED_UNSIGNED
-    signs = replace(stated, is_signed=not stated.is_signed, correction=correction)
+    signs = replace(
+        stated, is_signed=not stated.is_signed, correction=_both(stated.correction, correction)
+    )
     others = [signs] if _is_tissue(some, stated.bits) else []
     if words.dtype.itemsize == _WORD and stated.bits == width:
-        others.append(replace(stated, is_swapped=True, correction=SWAPPED))
+        said = _both(stated.correction, SWAPPED)
+        others.append(replace(stated, is_swapped=True, correction=said))
+        if _is_tissue(some.byteswap(), stated.bits):
+            others.append(replace(signs, is_swapped=True, correction=_both(said, correction)))
     gradual = [each for each in others if _mends_steps(some, stated, each)]
     return _smoothest_of(some, [stated, *gradual]) or stated
 
@@ -215,9 +225,13 @@ def _wider(words: Words, stated: _Reading, used: int) -> list[_Reading]:
             f"High Bit is {bits - 1}, but the values are left-aligned and were shifted right by "
             f"{_bits(spare)}."
         )
-        readings.append(
-            _Reading(bits=bits, is_signed=stated.is_signed, correction=correction, shift=spare)
+        shifted = _Reading(
+            bits=bits, is_signed=stated.is_signed, correction=correction, shift=spare
         )
+        readings.append(shifted)
+        if stated.is_signed:
+            said = _both(correction, STATED_SIGNED)
+            readings.append(replace(shifted, is_signed=False, correction=said))
     else:
         said = f"Bits Stored is {bits}, but the values take {used.bit_length()} bits."
         readings.append(_Reading(bits=width, is_signed=stated.is_signed, correction=said))
@@ -226,6 +240,10 @@ def _wider(words: Words, stated: _Reading, used: int) -> list[_Reading]:
     if words.dtype.itemsize == _WORD and int(words.byteswap().max()) >> bits == 0:
         readings.append(replace(stated, is_swapped=True, correction=SWAPPED))
     return readings
+
+
+def _both(first: str, second: str) -> str:
+    return f"{first} {second}".strip()
 
 
 def _bits(count: int) -> str:

@@ -140,11 +140,18 @@ def _require_size(image: ImagePixel) -> None:
 
 
 def _overlay_bits(dataset: Dataset) -> int:
-    """Overlay Bit Position (60xx,0102) of overlays without data of their own."""
+    """Overlay Bit Position (60xx,0102) of overlays without data of their own.
+
+    Beside the pixels' own bits alone: a position of 0 may also be left of an overlay whose data
+    were removed.
+    """
+    stored, high = integer(dataset, "BitsStored") or 0, integer(dataset, "HighBit") or 0
+    own = range(high + 1 - stored, high + 1)
     mask = 0
     for group in range(0x6000, 0x6020, 2):
-        if (group, 0x0102) in dataset and (group, 0x3000) not in dataset:
+        data = dataset.get((group, 0x3000))
+        if (group, 0x0102) in dataset and not (data and data.value):
             position = dataset[group, 0x0102].value
-            if isinstance(position, int) and 0 < position < 32:
+            if isinstance(position, int) and 0 <= position < 32 and position not in own:
                 mask |= 1 << position
     return mask

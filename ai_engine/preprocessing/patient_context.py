@@ -5,6 +5,7 @@ the images of a data set and for those that arrive.
 """
 
 import re
+from calendar import isleap
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
@@ -12,24 +13,20 @@ from enum import StrEnum
 from pydicom import Dataset
 from pydicom.tag import Tag
 
+from ai_engine.preprocessing.ages import APART, UNBELIEVABLE
 from ai_engine.preprocessing.view_position import view_named
 
 OLDEST = 100.0
 """Years at which the age's value is 1."""
 
-UNBELIEVABLE = 120.0
-"""Years above which an age is a mistake: the RSNA challenge has some of 148 and more."""
-
 UNKNOWN = 0.5
 """The value of what is not known: the middle."""
-
-APART = 2.0
-"""Years by which Patient's Age and the birth date may differ: dates are shifted to hide them."""
 
 # As PS3.5 Section 6.2 has it, and with the unit apart, in a word or before the number; also with a
 # part of a year, and days beyond 999.
 _COUNT = r"(\d{1,4}(?:[.,]\d{1,2})?)"
 _AGE = re.compile(rf"{_COUNT} ?(?:([DWMY])(?:AYS?|EEKS?|ONTHS?|EARS?)?)?|([DWMY]) ?{_COUNT}")
+_YEAR = re.compile(r"\d{4}")
 # As DA was before version 3.0 of the Standard (PS3.5 Section 6.2, note 1), as ISO 8601 has it, and
 # with the day first where nothing else can be meant.
 _DATE = re.compile(r"(?P<year>\d{4})([.-])(?P<month>\d{2})\2(?P<day>\d{2})")
@@ -97,10 +94,25 @@ def read_patient_context(dataset: Dataset) -> PatientContext:
 
 def ages_differ(dataset: Dataset) -> bool:
     """Whether Patient's Age and the birth date with the study's date contradict each other."""
+    if is_birth_year(dataset):
+        born = _date(dataset, "PatientBirthDate")
+        return born is not None and born.year != int(_text(dataset, "PatientAge"))
     stated, reckoned = _stated_years(dataset), _reckoned_years(dataset)
     if stated is None or reckoned is None or not 0 <= reckoned <= UNBELIEVABLE:
         return False
     return abs(stated - reckoned) > APART
+
+
+def is_birth_year(dataset: Dataset) -> bool:
+    """Whether Patient's Age holds the year of birth of somebody who can have had this study.
+
+    It is no age: without the birthday it leaves a year open, in which a model's limit may lie.
+    """
+    taken = _date(dataset, "StudyDate")
+    year = _text(dataset, "PatientAge")
+    if taken is None or not _YEAR.fullmatch(year):
+        return False
+    return 0 <= taken.year - int(year) <= UNBELIEVABLE
 
 
 def is_unborn(dataset: Dataset) -> bool:
@@ -117,6 +129,8 @@ def _years(dataset: Dataset) -> float | None:
 
 
 def _stated_years(dataset: Dataset) -> float | None:
+    if is_birth_year(dataset):
+        return None
     match = _AGE.fullmatch(_text(dataset, "PatientAge"))
     if match is None:
         return None
@@ -128,7 +142,16 @@ def _reckoned_years(dataset: Dataset) -> float | None:
     born, taken = (_date(dataset, name) for name in ("PatientBirthDate", "StudyDate"))
     if born is None or taken is None:
         return None
-    return (taken - born).days / _DAYS_OF_UNIT["Y"]
+    years = taken.year - born.year - ((taken.month, taken.day) < (born.month, born.day))
+    if years < 0:
+        return float(years)
+    return years + (taken - _birthday(born, born.year + years)).days / 366
+
+
+def _birthday(born: date, year: int) -> date:
+    """Who was born on a 29th of February is a year older on the 1st of March in other years."""
+    is_leap_day = (born.month, born.day) == (2, 29)
+    return date(year, 3, 1) if is_leap_day and not isleap(year) else born.replace(year=year)
 
 
 def _date(dataset: Dataset, keyword: str) -> date | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -33,6 +34,14 @@ SMALLEST_SIDE = 256
 """Rows and columns below this hold too little for a model that was made for 384."""
 
 SEXES = "The images of the study state different sexes; the patient may not be the same."
+
+TURNED_PALETTE = (
+    "The palette turns the grey scale around, and was followed: dense tissue may be shown dark."
+)
+
+NOT_RGB = "Photometric Interpretation is RGB, but the pixels are those of a grey image in YBR."
+
+NOT_YBR = "Photometric Interpretation is of YBR, but the pixels are those of a grey image in RGB."
 
 GREY_TOLERANCE = 12
 """How far the channels of a grey image may lie apart (of 255): JPEG rounds colours."""
@@ -162,11 +171,13 @@ def _grey(
     """Stored values (rows, columns); colour only where its channels agree."""
     stored, photometric = decoded.values, decoded.image.photometric
     if photometric == "PALETTE COLOR":
-        stored = _coloured(stored, dataset)
+        levels, stored = stored, _coloured(stored, dataset)
+        if _is_grey(stored) and _falls(levels, stored[..., 1]):
+            return stored[..., 1], (TURNED_PALETTE,)
     if stored.ndim == 2 and (photometric.startswith("MONOCHROME") or not photometric):
         return stored, ()
     if stored.ndim == 3 and stored.shape[2] == 3:
-        return _grey_of_colour(stored, decoded.image)
+        return _grey_of_colour(stored, decoded.image, partial(_unconverted, dataset))
     raise ImageRefusedError(
         RefusalReason.UNSUPPORTED_PHOTOMETRIC, "neither grayscale nor three colour channels"
     )
@@ -181,10 +192,23 @@ def _coloured(stored: npt.NDArray[np.generic], dataset: Dataset) -> npt.NDArray[
         ) from error
 
 
+def _unconverted(dataset: Dataset) -> npt.NDArray[np.generic]:
+    """The channels as they are stored, whatever colour space they are said to be of."""
+    return decode_pixels(dataset, raw=True).values
+
+
+def _falls(levels: npt.NDArray[np.generic], shown: npt.NDArray[np.generic]) -> bool:
+    """Whether a palette shows high levels darker than low ones."""
+    low, high = np.percentile(levels.astype(np.int64), (5, 95))
+    return bool(shown[levels <= low].mean() > shown[levels >= high].mean())
+
+
 def _grey_of_colour(
-    colour: npt.NDArray[np.generic], image: ImagePixel
+    colour: npt.NDArray[np.generic],
+    image: ImagePixel,
+    as_stored: Callable[[], npt.NDArray[np.generic]],
 ) -> tuple[npt.NDArray[np.generic], tuple[str, ...]]:
-    """The one channel of a grey image that is stored as colour, in either plane order."""
+    """The one channel of a grey image that is stored as colour, in either plane order or space."""
     if _is_grey(colour):
         return colour[..., 1], ()
     shape = colour.shape
@@ -195,7 +219,19 @@ def _grey_of_colour(
     if image.photometric == "RGB" and _is_grey(other):
         said = "Planar Configuration is not that of the pixels, which were read in the other order."
         return other[..., 1], (said,)
+    if image.photometric == "RGB" and _has_no_chroma(colour):
+        return colour[..., 0], (NOT_RGB,)
+    if image.photometric.startswith("YBR") and _is_grey(stored := as_stored()):
+        return stored[..., 1], (NOT_YBR,)
     raise ImageRefusedError(RefusalReason.UNSUPPORTED_PHOTOMETRIC, "the image is in colour")
+
+
+def _has_no_chroma(colour: npt.NDArray[np.generic]) -> bool:
+    """Whether the second and third channel are those of grey in YBR_FULL (PS3.3 C.7.6.3.1.2)."""
+    middle = 1 << (8 * colour.dtype.itemsize - 1)
+    scale = 257 if colour.dtype.itemsize == 2 else 1
+    apart = np.abs(colour[::2, ::2, 1:].astype(np.int64) - middle)
+    return bool(np.percentile(apart, 99.9) <= GREY_TOLERANCE * scale / 2)
 
 
 def _is_grey(colour: npt.NDArray[np.generic]) -> bool:

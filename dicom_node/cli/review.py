@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from ai_engine.ct.shares import share_in_words
 from dicom_node.audit.events import StudyPart, reopening
 from dicom_node.audit.events import verdict as said_verdict
 from dicom_node.cli.context import invocation
@@ -286,10 +287,10 @@ def _findings(findings: Sequence[FindingUnderReview]) -> Table:
 def _figures(ct: CtUnderReview) -> Table:
     table = Table("Where", "Share", "Grade", "Volume", box=None)
     for each in (*ct.lungs, ct.both):
-        share = "none" if each.percentage is None else f"{each.percentage:.1f} %"
+        share = "none" if each.percentage is None else share_in_words(each.percentage)
         table.add_row(each.side, share, str(each.grade or "none"), f"{each.volume_ml:.0f} ml")
     for one in ct.patterns:
-        table.add_row(one.pattern, f"{one.percentage:.1f} %", "", f"{one.volume_ml:.0f} ml")
+        table.add_row(one.pattern, share_in_words(one.percentage), "", f"{one.volume_ml:.0f} ml")
     return table
 
 

@@ -1,9 +1,12 @@
 """Who and what a study is of."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from types import MappingProxyType
 
+from ai_engine.preprocessing.ages import APART, UNBELIEVABLE
 from dicom_node.domain.patient import (
     PatientAttribute,
     PatientMarks,
@@ -28,12 +31,22 @@ class AgeUnit(StrEnum):
     DAYS = "D"
 
 
+_IN_A_YEAR: Mapping[AgeUnit, float] = MappingProxyType(
+    {AgeUnit.YEARS: 1.0, AgeUnit.MONTHS: 12.0, AgeUnit.WEEKS: 52.18, AgeUnit.DAYS: 365.25}
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Age:
     """How old somebody was."""
 
     count: int
     unit: AgeUnit
+
+    @property
+    def years(self) -> float:
+        """About how many years it is."""
+        return self.count / _IN_A_YEAR[self.unit]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +70,17 @@ class Subject:
 
     @property
     def age(self) -> Age | None:
-        """How old the patient was at the study: by the two dates, else as the images say."""
+        """How old the patient was at the study: by the two dates, else as the images say.
+
+        None where the two contradict each other, or where nobody is as old as that.
+        """
         born, taken = _day(self.patient_birth_date), _day(self.study_date)
-        if born is not None and taken is not None and born <= taken:
-            return _between(born, taken)
-        return _stated(self.patient_age)
+        stated = _stated(self.patient_age)
+        if born is None or taken is None or born > taken:
+            return stated
+        reckoned = _between(born, taken)
+        differs = stated is not None and abs(stated.years - reckoned.years) > APART
+        return None if differs or reckoned.years > UNBELIEVABLE else reckoned
 
     @property
     def name(self) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from babel import Locale
 from markupsafe import Markup, escape
 
+from ai_engine.ct.shares import share_in_words
 from sr_templates.language.language import ENGLISH, Language
 from sr_templates.percent import percent
 
@@ -39,9 +40,7 @@ def day(moment: datetime, language: Language = ENGLISH) -> str:
 
 def share(percentage: float | None) -> str:
     """Return a share of a lung in per cent: what is little is not nothing."""
-    if percentage is None:
-        return "–"
-    return "< 0.1 %" if 0 < percentage < 0.05 else f"{percentage:.1f} %"
+    return "–" if percentage is None else share_in_words(percentage)
 
 
 def dicom_day(text: str, language: Language = ENGLISH) -> str:

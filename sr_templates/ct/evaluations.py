@@ -20,13 +20,13 @@ from ai_engine.ct.explanation import conclusion
 from ai_engine.ct.prediction import SeriesRefusal
 from ai_engine.ct.refusal import CtRefusalReason
 from ai_engine.ct.results import Caution, CtAnalysis, KeySlice, LungMeasurement, Side, SliceRange
+from ai_engine.ct.shares import share_in_words
 from ai_engine.prediction import Remark
 from sr_templates import codes
 from sr_templates.algorithm_identification import as_statements, identified
 from sr_templates.content_items import coded, comment, derived, number, summary_code
 from sr_templates.ct import codes as ct_codes
 from sr_templates.ct.algorithm import ct_parameters
-from sr_templates.ct.impression import share_in_words
 from sr_templates.ct.subject import CtSubject
 from sr_templates.ct.volumetric_roi import lung_numbers, rounded
 from sr_templates.notices import is_incomplete

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.results import CtAnalysis, Pattern, Side
+from ai_engine.ct.shares import share_in_words
 from sr_templates.ct import codes as ct_codes
 from sr_templates.impression import MAY_BE_MISSING, NOT_VERIFIED, images
 from sr_templates.notices import is_incomplete
@@ -20,11 +21,6 @@ def ct_impression(prediction: CtPrediction) -> str:
         return f"No result: {refused} not analysed ({'; '.join(reasons)})."
     parts = [*_measured(analysis), *_reservations(prediction, analysis)]
     return f"{NOT_VERIFIED}: {'; '.join(parts)}."
-
-
-def share_in_words(percentage: float) -> str:
-    """Write a percentage of lung: what is little is not nothing."""
-    return "< 0.1 %" if 0 < percentage < 0.05 else f"{percentage:.1f} %"
 
 
 def _measured(analysis: CtAnalysis) -> Iterator[str]:

@@ -8,11 +8,11 @@ import numpy.typing as npt
 
 from ai_engine.ct.contours import Ring
 from ai_engine.ct.results import CtAnalysis, KeySlice, LungMeasurement, Side
+from ai_engine.ct.shares import share_in_words
 from ai_engine.prediction import ModelIdentity
 from sr_templates import captions
 from sr_templates.captions import Band, Line, Pixels
 from sr_templates.ct import codes as ct_codes
-from sr_templates.ct.impression import share_in_words
 from sr_templates.ct.volumetric_roi import title
 from sr_templates.language.language import result_language
 from sr_templates.overlay import (

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ai_engine.ct.explanation import conclusion
 from ai_engine.ct.prediction import CtPrediction
 from ai_engine.ct.results import CtAnalysis, LungMeasurement, Side
-from sr_templates.ct.impression import ct_impression, share_in_words
+from ai_engine.ct.shares import share_in_words
+from sr_templates.ct.impression import ct_impression
 from sr_templates.ct.volumetric_roi import title
 from sr_templates.language.language import ENGLISH, Language
 from sr_templates.notices import notices
@@ -84,14 +85,14 @@ def _table(sheet: Sheet, analysis: CtAnalysis) -> None:
 
 
 def _figures(row: LungMeasurement) -> tuple[str, ...]:
-    if row.percentage is None:
+    if row.percentage is None or row.high_attenuation_percentage is None:
         return title(row.side), "not found", "", "", "", "", ""
     return (
         title(row.side),
         f"{row.volume_ml:.0f} ml",
         f"{row.aerated_ml:.0f} ml",
         share_in_words(row.percentage),
-        f"{row.high_attenuation_percentage:.1f} %",
+        share_in_words(row.high_attenuation_percentage),
         f"{row.mean_hounsfield:.0f} HU",
         "cannot grade" if row.severity is None else f"{row.severity.grade} of 5",
     )
@@ -108,10 +109,8 @@ def _patterns(analysis: CtAnalysis) -> Iterator[str]:
     for row in analysis.patterns:
         if row.side is Side.BOTH:
             found = "1 region" if row.regions == 1 else f"{row.regions} regions"
-            yield (
-                f"{title(row.pattern)}: {row.volume_ml:.1f} ml, {row.percentage:.2f} % of both "
-                f"lungs, {found}."
-            )
+            share = share_in_words(row.percentage, 2)
+            yield f"{title(row.pattern)}: {row.volume_ml:.1f} ml, {share} of both lungs, {found}."
 
 
 def _words(page: CtPage) -> Iterator[str]:

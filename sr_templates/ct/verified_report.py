@@ -23,6 +23,7 @@ from pydicom.sr.coding import Code
 
 from ai_engine.ct import codes as engine_codes
 from ai_engine.ct.results import Pattern, Side
+from ai_engine.ct.shares import share_in_words
 from ai_engine.prediction import ModelIdentity
 from sr_templates import codes
 from sr_templates.character_set import declare
@@ -30,7 +31,6 @@ from sr_templates.coded_values import code_value
 from sr_templates.content_items import coded, comment, impression_item, number
 from sr_templates.context import EvidenceContext
 from sr_templates.ct import codes as ct_codes
-from sr_templates.ct.impression import share_in_words
 from sr_templates.ct.volumetric_roi import rounded, title
 from sr_templates.expert_reading import (
     CtStatements,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ai_engine.ct.shares import share_in_words
 from dicom_node.domain.review.review import (
     OTHER_LABEL,
     CtVerdict,
@@ -68,8 +69,9 @@ def _of_ct(reading: CtVerdict, counting: CtVerdict) -> Iterator[tuple[str, str]]
     """Give what another reader says of a CT's lungs and patterns: other shares, and comments."""
     shares = {each.side: each.percentage for each in counting.lungs}
     for lung in reading.lungs:
-        is_other = lung.percentage is not None and lung.percentage != shares.get(lung.side)
-        share = f"{lung.percentage:.1f} %" if is_other else ""
+        share = ""
+        if lung.percentage is not None and lung.percentage != shares.get(lung.side):
+            share = share_in_words(lung.percentage)
         if said := ", ".join(filter(None, (share, lung.comment))):
             yield lung.side, said
     for pattern in reading.patterns:

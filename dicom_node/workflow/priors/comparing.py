@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Protocol
 
 from ai_engine.ct.prediction import CtPrediction
+from ai_engine.ct.shares import share_in_words
 from ai_engine.prediction import Prediction
 from ai_engine.result import Result
 from dicom_node.domain.evidence import EvidenceObject, EvidenceSet
@@ -152,7 +153,7 @@ def _sentence(decision: Decision) -> str:
     there = dict.fromkeys(
         each.title for each in statements_of(decision.findings, decision.verdict) if each.present
     )
-    shares = [f"{side} {share:.1f} %" for side, share in _shares(decision).items()]
+    shares = [f"{side} {share_in_words(share)}" for side, share in _shares(decision).items()]
     said = ", ".join((*there, *shares)) or "no finding"
     return f"{decision.item.model.title}: {said} (verified {decision.decided_at:%Y-%m-%d})"
 

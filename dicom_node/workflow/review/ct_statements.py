@@ -1,6 +1,7 @@
 """What a verdict says of a CT, in the words that the report template takes."""
 
 from ai_engine.ct.results import Pattern, Severity, Side
+from ai_engine.ct.shares import share_in_words
 from dicom_node.domain.review.ct import LungFigures, PatternTruth, lungs_said, patterns_said
 from dicom_node.domain.review.review import (
     CtUnderReview,
@@ -9,7 +10,6 @@ from dicom_node.domain.review.review import (
     LungUnderReview,
 )
 from dicom_node.workflow.review.statements import changed_from, comment_of, words_of
-from sr_templates.ct.impression import share_in_words
 from sr_templates.expert_reading import CtStatements, LungStatement, PatternStatement
 
 _SEVERITIES = {each.grade: each for each in Severity}

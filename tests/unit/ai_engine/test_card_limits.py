@@ -39,6 +39,15 @@ def of_age(**attributes: str) -> Radiograph:
         ({"PatientBirthDate": "20230105", "StudyDate": "20260301"}, [RemarkKind.AGE_OUTSIDE]),
         ({"PatientAge": "017Y"}, [RemarkKind.AGE_OUTSIDE]),
         ({"PatientAge": "018Y"}, []),
+        ({"PatientBirthDate": "20000301", "StudyDate": "20180228"}, [RemarkKind.AGE_OUTSIDE]),
+        ({"PatientBirthDate": "20000301", "StudyDate": "20180301"}, []),
+        ({"PatientBirthDate": "20080229", "StudyDate": "20260228"}, [RemarkKind.AGE_OUTSIDE]),
+        ({"PatientBirthDate": "20080229", "StudyDate": "20260301"}, []),
+        ({"PatientAge": "1960", "StudyDate": "20260301"}, [RemarkKind.AGE_UNKNOWN]),
+        (
+            {"PatientAge": "2020", "PatientBirthDate": "20200105", "StudyDate": "20260301"},
+            [RemarkKind.AGE_OUTSIDE],
+        ),
         ({"PatientAge": "064Y"}, []),
         ({"PatientBirthDate": "19600105", "StudyDate": "20260301"}, []),
         ({}, [RemarkKind.AGE_UNKNOWN]),
@@ -60,7 +69,22 @@ def test_a_card_without_limits_says_nothing() -> None:
 def test_a_card_for_children_says_it_of_adults() -> None:
     children = replace(chest_card(Path()), oldest=16.0)
     (remark,) = age_remarks(children, of_age(PatientAge="040Y"))
-    assert "older than 16 years" in remark.detail
+    assert "age in years is above 16" in remark.detail
+
+
+def test_who_is_of_the_oldest_age_of_a_card_stays_so_until_the_birthday() -> None:
+    children = replace(chest_card(Path()), oldest=16.0)
+    last = of_age(PatientBirthDate="20100302", StudyDate="20270301")
+    next_day = of_age(PatientBirthDate="20100302", StudyDate="20270302")
+    assert list(age_remarks(children, last)) == []
+    assert len(list(age_remarks(children, next_day))) == 1
+
+
+def test_a_limit_of_one_year_is_said_without_a_plural() -> None:
+    infants_not = replace(chest_card(Path()), youngest=1.0)
+    (remark,) = age_remarks(infants_not, of_age(PatientAge="003M"))
+    (unknown,) = age_remarks(infants_not, of_age())
+    assert "1 years" not in remark.detail + unknown.detail
 
 
 def test_a_card_may_refuse_other_ages_but_never_unknown_ones() -> None:

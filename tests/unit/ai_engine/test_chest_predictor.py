@@ -119,7 +119,7 @@ def test_a_result_that_other_cases_would_have_decided_otherwise_is_called_uncert
     (remark,) = (each for each in near.remarks if each.kind is RemarkKind.UNCERTAIN)
     assert remark.sop_instance_uid == "1.2.3"
     assert remark.detail == (
-        "Pneumonia: between 0.60 and 0.77 the result is uncertain, and this one is 0.75."
+        "Pneumonia: between 60 % and 77 % the result is uncertain, and this one is 75 %."
     )
     assert near.is_positive
     assert RemarkKind.UNCERTAIN not in {each.kind for each in certain.remarks}

@@ -110,6 +110,33 @@ CORRECTED: dict[str, tuple[Change, str]] = {
         store(4095 - PLAIN << 4, HighBit=15, PhotometricInterpretation="MONOCHROME1"),
         "shifted right by 4",
     ),
+    "left-aligned, stated signed": (
+        changes(store(PLAIN << 4, HighBit=15, PixelRepresentation=1), NO_WINDOW),
+        "shifted right by 4 bits. Pixel Representation states signed values",
+    ),
+    "left-aligned with High Bit 11, stated signed": (
+        changes(store(PLAIN << 4, PixelRepresentation=1), NO_WINDOW),
+        "shifted right by 4 bits. Pixel Representation states signed values",
+    ),
+    "left-aligned signed values, stated unsigned": (
+        changes(store(SIGNED << 4, HighBit=15), NO_WINDOW),
+        "shifted right by 4 bits. Pixel Representation states unsigned values",
+    ),
+    "left-aligned signed values": (
+        changes(store(SIGNED << 4, HighBit=15, PixelRepresentation=1), NO_WINDOW),
+        "shifted right by 4",
+    ),
+    "High Bit 15, values low, stated signed": (
+        changes(store(PLAIN, HighBit=15, PixelRepresentation=1), NO_WINDOW),
+        "where they were read. Pixel Representation states signed values",
+    ),
+    "the other order of bytes, stated signed": (
+        changes(
+            store((PLAIN << 4).byteswap(), BitsStored=16, HighBit=15, PixelRepresentation=1),
+            NO_WINDOW,
+        ),
+        "were read so. Pixel Representation states signed values",
+    ),
     "left-aligned in RLE": (
         changes(store(PLAIN << 4, HighBit=15), lambda d: d.compress(RLELossless)),
         "shifted right by 4",
@@ -136,6 +163,27 @@ CORRECTED: dict[str, tuple[Change, str]] = {
     "Bits Allocated 8 for words": (store(PLAIN, BitsAllocated=8), "words have 16 bits"),
     "an overlay in bit 15": (
         changes(store(OVERLAY), put("60000102", words(15)), put("60000100", words(16))),
+        "",
+    ),
+    "an overlay in bit 15 beside an empty Overlay Data": (
+        changes(
+            store(OVERLAY),
+            put("60000102", words(15)),
+            put("60000100", words(16)),
+            put("60003000", b"", "OW"),
+        ),
+        "",
+    ),
+    "an overlay below the pixels": (
+        changes(
+            store(PLAIN << 4 | OVERLAY >> 15, HighBit=15),
+            put("60000102", words(0)),
+            put("60000100", words(16)),
+        ),
+        "shifted right by 4",
+    ),
+    "an overlay without data at a bit of the pixels": (
+        changes(put("60000102", words(0)), put("60000100", words(1))),
         "",
     ),
     "stray bits above High Bit": (store(OVERLAY), ""),
@@ -474,6 +522,41 @@ def test_a_grey_image_in_colour_is_read_in_the_order_of_its_planes(
     read = read_radiograph(dataset)
     np.testing.assert_allclose(read.pixels, read_radiograph(plain).pixels, atol=1e-5)
     assert ("Planar Configuration" in " ".join(read.corrections)) == (planar != stated)
+
+
+@pytest.mark.parametrize(
+    ("stated", "channels"),
+    [
+        ("RGB", np.stack([EIGHT, *[np.full_like(EIGHT, 128)] * 2], axis=2)),
+        ("YBR_FULL", np.repeat(EIGHT[..., None], 3, axis=2)),
+    ],
+    ids=["YBR stated RGB", "RGB stated YBR"],
+)
+def test_a_grey_image_of_another_colour_space_than_stated_is_read_and_said(
+    stated: str, channels: npt.NDArray[np.uint8]
+) -> None:
+    plain, dataset = chest(), chest()
+    changes(store(EIGHT, **BYTES), NO_WINDOW)(plain)
+    coloured = {"SamplesPerPixel": 3, "PhotometricInterpretation": stated, "PlanarConfiguration": 0}
+    changes(store(channels, **BYTES, **coloured), NO_WINDOW)(dataset)
+    read = read_radiograph(dataset)
+    np.testing.assert_allclose(read.pixels, read_radiograph(plain).pixels, atol=1e-5)
+    assert "but the pixels are those of a grey image" in " ".join(read.corrections)
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_palette_that_turns_the_grey_scale_is_followed_and_said(is_turned: bool) -> None:
+    plain, dataset = chest(), chest()
+    shown = 255 - EIGHT if is_turned else EIGHT
+    changes(store(shown, **BYTES), NO_WINDOW)(plain)
+    changes(store(EIGHT, **BYTES, PhotometricInterpretation="PALETTE COLOR"), NO_WINDOW)(dataset)
+    entries = (np.arange(256) * 257)[:: -1 if is_turned else 1].astype("<u2").tobytes()
+    for each in ("Red", "Green", "Blue"):
+        put(f"{each}PaletteColorLookupTableDescriptor", words(256, 0, 16), "US")(dataset)
+        put(f"{each}PaletteColorLookupTableData", entries, "OW")(dataset)
+    read = read_radiograph(dataset)
+    np.testing.assert_allclose(read.pixels, read_radiograph(plain).pixels, atol=1e-2)
+    assert any("palette turns" in each for each in read.corrections) == is_turned
 
 
 def _other_size(data: bytes) -> bytes:

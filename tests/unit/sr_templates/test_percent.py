@@ -20,6 +20,11 @@ SHARES = st.floats(min_value=0, max_value=1, width=32)
         (0.001, 0.5, "< 1 %"),
         (0.0, 0.5, "0 %"),
         (0.001, None, "< 1 %"),
+        (0.505, 0.495, "50.5 %"),
+        (0.495, 0.505, "49.5 %"),
+        (0.49999997, 0.5, "49.999997 %"),
+        (0.999996, 0.9999, "> 99.99 %"),
+        (0.00001, 0.0002, "< 0.01 %"),
     ],
 )
 def test_a_share_is_written_for_people(share: float, beside: float | None, words: str) -> None:
@@ -33,6 +38,23 @@ def test_a_number_in_a_report_says_the_same_of_its_threshold_as_the_share_does(
     number, limit = percentage(share, threshold), percentage(threshold, share)
     if abs(share - threshold) > 1e-9 or share == threshold:
         assert (number >= limit) == (share >= threshold)
+
+
+@given(SHARES, SHARES)
+def test_a_number_in_a_report_is_certain_only_where_the_share_is(
+    share: float, threshold: float
+) -> None:
+    number = percentage(share, threshold)
+    if 1e-9 < share < 1 - 1e-9:
+        assert 0 < number < 100
+    else:
+        assert number == pytest.approx(100 * share)
+
+
+@given(SHARES, SHARES)
+def test_two_shares_that_differ_are_never_written_alike(share: float, threshold: float) -> None:
+    if abs(share - threshold) > 1e-9:
+        assert percent(share, threshold) != percent(threshold, share)
 
 
 def test_a_number_in_a_report_has_no_more_digits_than_it_needs() -> None:

@@ -7,8 +7,16 @@ import cv2
 import highdicom as hd
 import numpy as np
 import pytest
-from pydicom.dataset import Dataset
-from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, SegmentationStorage
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import (
+    UID,
+    CTImageStorage,
+    EnhancedCTImageStorage,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLSNearLossless,
+    SegmentationStorage,
+)
 
 from ai_engine.prediction import Prediction, Refusal, RefusalReason
 from sr_templates.errors import EvidenceError
@@ -161,6 +169,15 @@ def test_a_lossy_source_stays_lossy() -> None:
     (lossy,) = segmentations(LossyImageCompression="01", LossyImageCompressionRatio="10")
     assert (lossy.LossyImageCompression, lossy.LossyImageCompressionRatio) == ("01", 10)
     assert segmentations()[0].LossyImageCompression == "00"
+
+
+@pytest.mark.parametrize("syntax", [JPEGBaseline8Bit, JPEGExtended12Bit, JPEGLSNearLossless])
+def test_a_source_is_lossy_by_its_transfer_syntax_whatever_its_header_says(syntax: UID) -> None:
+    source = a_source(LossyImageCompression="00")
+    source.file_meta = FileMetaDataset()
+    source.file_meta.TransferSyntaxUID = syntax
+    (lossy,) = build_segmentation(a_prediction(), source, a_context())
+    assert lossy.LossyImageCompression == "01"
 
 
 def test_the_same_prediction_gives_the_same_segmentation_in_its_own_series() -> None:

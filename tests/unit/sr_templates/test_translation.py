@@ -107,7 +107,7 @@ def test_a_reason_is_no_sentence_with_values(code: LanguageCode, reason: StrEnum
 
 @pytest.mark.parametrize("code", OTHERS)
 def test_an_uncertain_result_is_said_to_be_so(code: LanguageCode) -> None:
-    words = "Pneumonia: between 0.40 and 0.60 the result is uncertain, and this one is 0.50."
+    words = "Pneumonia: between 40 % and 60 % the result is uncertain, and this one is 50.5 %."
     assert "uncertain" not in result_language(code.value).said(words)
 
 
