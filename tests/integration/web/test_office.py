@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from ai_engine.calibration.objective import Objective
 from dicom_node.domain.study import StudyState
@@ -57,6 +57,10 @@ _TOO_SMALL = """() => [...document.querySelectorAll(
     return width && height && !isInline && Math.min(width, height) < 24
   })
   .map((each) => each.outerHTML.slice(0, 80))"""
+_TELLS_OF_BUSY_BUTTONS = """new MutationObserver((changes) => changes
+  .filter(({ target }) => target.ariaBusy === 'true')
+  .forEach(({ target }) => console.log(`busy: ${target.textContent}`)))
+  .observe(document, { subtree: true, attributes: true, attributeFilter: ['aria-busy'] })"""
 PAGES = {
     "overview": "/overview",
     "studies": "/studies",
@@ -272,4 +276,39 @@ def test_whose_a_study_is_is_decided_on_a_phone_too(
     decision = stores.patient_decisions.of_study(STUDY)
     assert decision is not None
     assert (decision.actor, decision.is_same) == ("ada", True)
+    page.close()
+
+
+def test_a_form_on_its_way_says_so_and_is_not_sent_twice(
+    browser: Browser, address: str, stores: Repositories
+) -> None:
+    page = window(browser, address)
+    page.add_init_script(_TELLS_OF_BUSY_BUTTONS)
+    page.goto("/ae-titles/new")
+    page.get_by_label("AE title").fill("SLOW")
+    page.get_by_label("Host", exact=True).fill("10.0.0.9")
+    sent: list[Route] = []
+
+    def hold_back(route: Route) -> None:
+        sent.append(route)
+
+    page.route("**/ae-titles/new", hold_back)
+    add = page.get_by_role("button", name="Add")
+    add.scroll_into_view_if_needed()
+    where = add.bounding_box()
+    assert where
+    middle = where["x"] + where["width"] / 2, where["y"] + where["height"] / 2
+    # Nothing can be looked up in a page that is on its way to the next one.
+    with page.expect_console_message(lambda message: message.text == "busy: Add"):
+        page.mouse.click(*middle)
+    page.mouse.click(*middle)
+    page.mouse.click(*middle)
+    assert len(sent) == 1
+    sent[0].continue_()
+    expect(page.get_by_text("SLOW is added")).to_be_visible()
+    assert len(sent) == 1
+    page.unroute_all()
+    page.go_back()
+    expect(page.get_by_role("button", name="Add")).not_to_have_attribute("aria-busy", "true")
+    assert stores.ae_titles.get("SLOW").host == "10.0.0.9"
     page.close()

@@ -78,6 +78,27 @@ document.addEventListener('refused', ({ target, detail }) => {
   target.querySelector?.('[aria-invalid]')?.focus();
 });
 rememberSent();
+
+/* A form on its way is not sent again, and says that it is on its way once that takes a moment. */
+const NOTICED = 300;
+document.addEventListener('submit', (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== 'post' || form.matches('[hx-post]')) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = 'sent';
+  setTimeout(() => event.submitter?.setAttribute('aria-busy', 'true'), NOTICED);
+});
+/* Going back shows a page as it was left. */
+window.addEventListener('pageshow', () => {
+  document.querySelectorAll('form[data-sent]').forEach((form) => {
+    delete form.dataset.sent;
+    form.querySelector('[aria-busy]')?.removeAttribute('aria-busy');
+  });
+});
+
 document.addEventListener('submit', (event) => {
   if (!event.target.matches('.who')) return;
   forgetDrafts();
