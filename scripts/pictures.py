@@ -29,8 +29,6 @@ _SIZE = {"width": 1440, "height": 900}
 _SHOWN_WIDTH, _MOVING_WIDTH = 1280, 860
 # How long each picture of the animation stands, in milliseconds.
 _STANDS = 1600
-# OHIF offers to play what has one image; its button has no name.
-_CLOSES_THE_PLAYER = (905, 113)
 _PATIENCE = 90_000
 # WebGL without a graphics card, and no shared memory limits of containers.
 _OPTIONS = (
@@ -98,9 +96,6 @@ def _taken(browser: Browser, made: Tour) -> Iterator[tuple[str, list[bytes]]]:
             page.get_by_text("Skip all").click()
             page.get_by_text("AI overlay (research)").first.dblclick()
             page.wait_for_timeout(6000)
-            page.mouse.click(*_CLOSES_THE_PLAYER)
-            page.mouse.move(700, 880)
-            page.wait_for_timeout(1000)
             yield "ohif", [_shot(page)]
 
 

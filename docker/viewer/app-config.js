@@ -8,6 +8,8 @@ window.config = {
   showLoadingIndicator: true,
   showErrorDetails: "always",
   investigationalUseDialog: { option: "never" },
+  // OHIF puts its player over every series of modality OT: over what the overlay says first.
+  customizationService: [{ autoCineModalities: { $set: ["US"] } }],
   defaultDataSourceName: "dicomweb",
   dataSources: [
     {

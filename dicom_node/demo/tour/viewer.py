@@ -25,6 +25,8 @@ _CONFIGURATION = {
     "showLoadingIndicator": True,
     "showErrorDetails": "always",
     "investigationalUseDialog": {"option": "never"},
+    # OHIF puts its player over every series of modality OT: over what the overlay says first.
+    "customizationService": [{"autoCineModalities": {"$set": ["US"]}}],
     "defaultDataSourceName": "dicomweb",
     "dataSources": [
         {
