@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from dicom_node.dicomweb.data_sets import JsonDataset
-from dicom_node.dicomweb.errors import BadSearchError
-from dicom_node.query.errors import UnusableQueryError
+from dicom_node.dicomweb.errors import BadSearchError, TooManyError
+from dicom_node.query.errors import QueryTooWideError, UnusableQueryError
 from dicom_node.query.keys import ARCHIVE_KEYS, Level, returned, tag_of
 from dicom_node.query.parameters import Reading, Search, read_search
 from dicom_node.query.ports import EntitySearch, Window
@@ -55,6 +55,8 @@ def search(
     ------
     BadSearchError
         The query parameters cannot be understood, or are too much.
+    TooManyError
+        The page that is asked for lies too far behind.
     """
     try:
         asked = _within(read_search(parameters, _READING), scope)
@@ -66,6 +68,8 @@ def search(
         )
     except UnusableQueryError as error:
         raise BadSearchError(str(error)) from error
+    except QueryTooWideError as error:
+        raise TooManyError(str(error)) from error
     shown = None if asked.everything else _shown(asked, scope)
     warnings = []
     if matches.more:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import islice
 from typing import Any
 
 from pydicom.dataset import Dataset
@@ -171,7 +172,7 @@ class RetrieveScp:
         if model is None:
             raise RetrievalRefusedError(QUERY_MISMATCH, "the SOP class has no such operation")
         request = read_retrieve(_identifier(message, context), model)
-        found = list(self._source().holdings.objects(request))
+        found = list(islice(self._source().holdings.objects(request), _MOST_OPERATIONS + 1))
         if len(found) > _MOST_OPERATIONS:
             raise RetrievalRefusedError(UNABLE, f"more than {_MOST_OPERATIONS} objects match")
         return found

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from pydicom.dataset import Dataset
 
 from dicom_node.query.catalogue import ArchivedObject, Catalogue
+from dicom_node.query.errors import QueryTooWideError
 from dicom_node.query.information_model import UNIQUE_KEY, FindRequest, RetrieveRequest
 from dicom_node.query.keys import Level, tag_of, vr_of
 from dicom_node.query.ports import EntitySearch, Matches, Window
 from dicom_node.query.reading import Query, make_key
 
-# Studies of one request: a patient has fewer.
+# Studies of one request: a patient has fewer, a phantom may have more.
 _MOST_STUDIES = 1000
 
 
@@ -32,6 +33,8 @@ class Holdings:
         ------
         UnusableQueryError
             A unique key cannot be matched.
+        QueryTooWideError
+            It is of more studies than are retrieved at once.
         """
         series, instances = request.of(Level.SERIES), request.of(Level.INSTANCE)
         for study in self._studies(request):
@@ -49,6 +52,8 @@ class Holdings:
             for name in (UNIQUE_KEY[level],)
         )
         query = Query(keys=tuple(key for key in keys if key is not None), asked=Dataset())
-        found = self._search.find(Level.STUDY, query, Window(limit=_MOST_STUDIES)).found
+        matches = self._search.find(Level.STUDY, query, Window(limit=_MOST_STUDIES))
+        if matches.more:
+            raise QueryTooWideError(f"more than {_MOST_STUDIES} studies match: ask in parts")
         name = f"{tag_of(UNIQUE_KEY[Level.STUDY]):08X}"
-        return tuple(str(entity[name]["Value"][0]) for entity in found)
+        return tuple(str(entity[name]["Value"][0]) for entity in matches.found)

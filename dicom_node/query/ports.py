@@ -47,5 +47,7 @@ class EntitySearch(Protocol):
         ------
         UnusableQueryError
             A key is none of this level or those above it.
+        QueryTooWideError
+            The window lies too far behind.
         """
         ...

@@ -18,6 +18,7 @@ from dicom_node.persistence.corridor.attribute_tables import (
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
+from dicom_node.query.errors import QueryTooWideError
 from dicom_node.query.json_model import JsonAttributes, JsonEntity
 from dicom_node.query.matching import CombinedKey, Key, matches
 from dicom_node.query.ports import Window
@@ -37,6 +38,8 @@ _INSTANCES = sa.select(
     _INSTANCE.transfer_syntax_uid,
     _INSTANCE.attributes,
 ).order_by(*_ORDER)
+# Matches before a page that are read one by one: some seconds.
+MOST_PASSED_OVER = 100_000
 _FETCHED = 500
 _MOST_SERIES = 64
 _KEPT_TEXTS = 64
@@ -71,24 +74,53 @@ class FoundInstance:
         return self.above | own
 
 
+def check_passed_over(count: int) -> None:
+    """Check how many matches are to be read before a page, which the database cannot pass over.
+
+    Raises
+    ------
+    QueryTooWideError
+        They are more than are for one query.
+    """
+    if count > MOST_PASSED_OVER:
+        raise QueryTooWideError(
+            f"pages begin within the first {MOST_PASSED_OVER} matches of such keys: "
+            "narrow the query"
+        )
+
+
 def find_instances(
     connection: sa.Connection, asked: Asked, window: Window
 ) -> list[tuple[sa.Row[Any], JsonAttributes]]:
-    """Return a page and one more: each row, and the attributes of it and of the levels above."""
+    """Return a page and one more: each row, and the attributes of it and of the levels above.
+
+    Raises
+    ------
+    QueryTooWideError
+        The page lies too far behind.
+    """
     by_series = asked.above and (asked.is_named or not asked.own)
-    walked = _series_by_series if by_series else _one_by_one
-    found: Iterator[FoundInstance] = walked(connection, asked)
-    last = window.offset + window.limit + 1
+    # Where the database decides alone, it also passes over what lies before the page.
+    skipped = 0 if by_series or asked.left else window.offset
+    found: Iterator[FoundInstance] = (
+        _series_by_series(connection, asked)
+        if by_series
+        else _one_by_one(connection, asked, skipped)
+    )
+    first, last = window.offset - skipped, window.offset - skipped + window.limit + 1
+    check_passed_over(first)
     if not asked.left:
-        return [(each.row, each.attributes()) for each in islice(found, window.offset, last)]
+        return [(each.row, each.attributes()) for each in islice(found, first, last)]
     read = ((each.row, each.attributes()) for each in found)
     matching = ((row, each) for row, each in read if matches(JsonEntity(each), asked.left))
-    return list(islice(matching, window.offset, last))
+    return list(islice(matching, first, last))
 
 
-def _one_by_one(connection: sa.Connection, asked: Asked) -> Iterator[FoundInstance]:
+def _one_by_one(
+    connection: sa.Connection, asked: Asked, skipped: int = 0
+) -> Iterator[FoundInstance]:
     """Yield what matches in the order of the index that all instances lie in, with their notes."""
-    query = _INSTANCES.where(*asked.own)
+    query = _INSTANCES.where(*asked.own).offset(skipped or None)
     if asked.above:
         pair = sa.tuple_(_INSTANCE.study_instance_uid, _INSTANCE.series_instance_uid)
         query = query.where(pair.in_(_series(asked.above).with_only_columns(*_PAIR)))

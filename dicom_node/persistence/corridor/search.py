@@ -14,7 +14,7 @@ from dicom_node.persistence.corridor.attribute_tables import (
     SERIES_ATTRIBUTES,
     STUDY_ATTRIBUTES,
 )
-from dicom_node.persistence.corridor.instance_search import find_instances
+from dicom_node.persistence.corridor.instance_search import check_passed_over, find_instances
 from dicom_node.persistence.corridor.narrowing import (
     asked_of_instances,
     narrowed,
@@ -74,6 +74,8 @@ class ObjectSearch:
         ------
         UnusableQueryError
             A key is none of this level or those above it.
+        QueryTooWideError
+            The window lies too far behind.
         """
         unseen = Unseen(series=without, dialect=self._engine.dialect.name)
         if level is Level.INSTANCE:
@@ -116,6 +118,7 @@ class ObjectSearch:
         window: Window,
     ) -> list[dict[str, Any]]:
         """Read rows until enough of them match, which only the matcher can tell."""
+        check_passed_over(window.offset)
         last = window.offset + window.limit + 1
         with (
             self._in_order(level) as connection,

@@ -13,7 +13,7 @@ from dicom_node.domain.instance import QueryAttributes
 from dicom_node.persistence.corridor.attribute_tables import INSTANCE_ATTRIBUTES, NOTED_KEYS
 from dicom_node.persistence.corridor.index import StudyIndex
 from dicom_node.persistence.corridor.search import ObjectSearch
-from dicom_node.query.errors import UnusableQueryError
+from dicom_node.query.errors import QueryTooWideError, UnusableQueryError
 from dicom_node.query.json_model import JsonAttributes, JsonEntity
 from dicom_node.query.keys import Level, archive_keys, tag_of, vr_of
 from dicom_node.query.matching import matches
@@ -421,3 +421,19 @@ def test_series_that_are_kept_back_are_as_if_they_were_not_there(
 
 def without_results(study: dict[str, Any], are_kept: bool) -> dict[str, Any]:
     return {**study, "series": study["series"][:1]} if are_kept else study
+
+
+def test_a_page_far_behind_is_reached_where_the_database_can_pass_over_what_is_before(
+    engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What only the matcher can tell is read one by one: not without end for one page."""
+    module = "dicom_node.persistence.corridor.instance_search"
+    monkeypatch.setattr(f"{module}.MOST_PASSED_OVER", 2)
+    fill_instances(engine, [{"InstanceNumber": [n], "ImageType": ["A"]} for n in range(6)])
+    search = ObjectSearch(engine)
+    by_type = as_query({"ImageType": ["A"]}, Rules(), "")
+    for query, last in ((Query(keys=(), asked=Dataset()), 5), (by_type, 2)):
+        (found,) = search.find(Level.INSTANCE, query, Window(limit=1, offset=last)).found
+        assert found["00080018"]["Value"] == [f"1.2.1.1.{last + 1}"]
+    with pytest.raises(QueryTooWideError):
+        search.find(Level.INSTANCE, by_type, Window(limit=1, offset=3))
