@@ -595,6 +595,23 @@ def test_a_tablet_reads_by_touch(visit: Visit, room: ReadingRoom, shot: Shot) ->
     assert not verdict.reviewer.may_verify
 
 
+def test_a_desk_window_at_twice_its_size_leaves_the_image_room(
+    visit: Visit, room: ReadingRoom, shot: Shot
+) -> None:
+    page = visit("ada", viewport={"width": 720, "height": 450})
+    page.get_by_role("button", name="Start reading").click()
+    page.wait_for_url("**/worklist/items/**")
+    wait_for_images(page, page.url.rpartition("/")[2])
+    shot(page, "reading-zoomed")
+    frame = page.locator(".viewport-frame").bounding_box()
+    assert frame is not None
+    assert frame["height"] > 200
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    page.keyboard.press("a")
+    page.get_by_role("button", name=re.compile("Sign as")).click()
+    expect(page.get_by_text("Signed.")).to_be_visible()
+
+
 def test_a_claim_is_given_back(visit: Visit, room: ReadingRoom) -> None:
     page = visit("ada")
     page.keyboard.press("Enter")
