@@ -15,6 +15,8 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
+from sr_templates.character_set_terms import spelt
+
 _SPECIFIC_CHARACTER_SET = Tag(0x0008, 0x0005)
 _DEFAULT_REPERTOIRE = ("", "ISO_IR 6", "ISO 2022 IR 6")
 _TEXT_DELIMITERS = set(b"\n\r\t\f^=\\")
@@ -52,7 +54,7 @@ class CharacterSet:
     def of(cls, source: Dataset) -> "CharacterSet":
         """Read the source's character set; correct misspellings, and what its bytes belie."""
         raw = _plain(source, _SPECIFIC_CHARACTER_SET)
-        terms = tuple(_corrected(term.strip()) for term in raw.split("\\"))
+        terms = tuple(spelt(term.strip()) for term in raw.split("\\"))
         stated = cls(terms=(), is_stated=False)
         if all(term in python_encoding for term in terms) and any(terms):
             is_stated = terms[0] not in _DEFAULT_REPERTOIRE or len(terms) > 1
@@ -220,11 +222,6 @@ def _plain(source: Dataset, tag: BaseTag) -> str:
     if isinstance(element.value, MultiValue | list | tuple):
         return "\\".join(str(value) for value in element.value)
     return str(element.value)
-
-
-def _corrected(term: str) -> str:
-    match = re.fullmatch(r"ISO[ _-]?IR[ _-]?(\d+)", term, flags=re.IGNORECASE)
-    return f"ISO_IR {match.group(1)}" if match else term
 
 
 def _encodes(letter: str, encoding: str) -> bool:

@@ -59,15 +59,18 @@ _WORDS: Mapping[BodyRegion, str] = MappingProxyType(
             "herz coeur corazon cuore inima serce hart kalp ribs rib rippen sternum грудь "
             "груди грудная грудной грудина огк ргк огп легкие легких легкое легкого "
             "флюорограф- клетка грудна- кеуде окпе лёгк- легк- грудн- "
-            "hrudnik plice bryst brost lunger lungor rintakeha keuhkot mellkas grudni θωρακας "
-            "胸部 肺"
+            "piersiow- thoraks thoraxrontgen thoraxaufnahme lungrontgen mellkasrontgen brystkasse "
+            "akciger- plauciai krutines kruskurvis plausas rindkere kopsud prsni nguc phoi dada "
+            "paru chestpa chestap chestlat pcxr chst гръден гръдн- θωραξ θωρακος θωρακα πνευμον- "
+            "صدر الصدر חזה החזה "
+            "hrudnik plice bryst brost lunger lungor rintakeha keuhkot mellkas grudni θωρακας"
         ),
         BodyRegion.HEAD: (
             "head skull brain cranium cranial cranio crane tete schadel kopf schaedel "
             "cabeza craneo testa cranio encephal- cerebr- cerveau hirn gehirn cerebro "
             "cervello creier glowa mozg- kafa beyin hoofd schedel hersen- sinus sinuses "
             "orbit orbits face facial jaw mandible maxilla teeth tooth dental ear iac nose "
-            "nasal голова головы череп черепа мозг мозга галава миы"
+            "nasal opg panorama- orthopantomogra- голова головы череп черепа мозг мозга галава миы"
         ),
         BodyRegion.NECK: (
             "neck hals cou cuello collo pescoco gat szyja boyun nek larynx pharynx thyroid "
@@ -85,36 +88,41 @@ _WORDS: Mapping[BodyRegion, str] = MappingProxyType(
         BodyRegion.SPINE: (
             "spine spinal tspine cspine lspine vertebra vertebrae vertebral vertebral- "
             "wirbelsaule rachis colonne columna colonna coluna coloana kregoslup omurga "
-            "wervelkolom whole-spine scoliosis позвоноч- позвонк- хребет омыртк-"
+            "wervelkolom hws bws lws whole-spine scoliosis позвоноч- позвонк- хребет омыртк-"
         ),
         BodyRegion.BREAST: ("breast breasts mamma mammo mammary mammograph- seno mama молочн-"),
         BodyRegion.SHOULDER: (
             "shoulder schulter epaule hombro spalla ombro umar bark omuz schouder scapula "
-            "clavicle clavicula acjoint плечо плеча плечев- ключиц- лопатк- иык"
+            "clavicle clavicula acjoint schulter- плечо плеча плечев- ключиц- "
+            "лопатк- иык"
         ),
         BodyRegion.ARM: ("arm humerus forearm radius ulna antebraz- unterarm oberarm avambraz-"),
         BodyRegion.ELBOW: (
-            "elbow ellbogen coude codo gomito cotovelo lokiec dirsek локоть локтев-"
+            "elbow ellbogen ellenbogen- coude codo gomito cotovelo lokiec dirsek локоть локтев-"
         ),
         BodyRegion.HAND: (
             "hand hands wrist finger fingers thumb mano mao mana reka handgelenk poignet "
-            "muneca polso кисть кисти палец пальц- запяст-"
+            "muneca polso mittelhand лучезапястн- кисть кисти палец пальц- запяст-"
         ),
-        BodyRegion.HIP: ("hip hips hufte hanche cadera anca quadril biodro kalca heup тазобедрен-"),
+        BodyRegion.HIP: (
+            "hip hips hufte huft- hanche cadera anca quadril biodro kalca heup тазобедрен-"
+        ),
         BodyRegion.LEG: (
             "leg legs femur tibia fibula thigh calf lowerleg upperleg oberschenkel "
             "unterschenkel бедро бедра голен- нога"
         ),
         BodyRegion.KNEE: (
-            "knee knees knie genou rodilla ginocchio joelho genunchi diz patella колено "
+            "knee knees knie knie- genou rodilla ginocchio joelho genunchi diz patella колено "
             "колена коленн- тизе"
         ),
         BodyRegion.EXTREMITY: (
-            "extremity extremities extremitat extremidad extremite estremita extremitate конечност-"
+            "extremity extremities limb limbs extremitat extremidad extremite estremita "
+            "extremitate конечност-"
         ),
         BodyRegion.FOOT: (
             "foot feet ankle toe toes heel calcaneus fuss pied pie piede picior stopa ayak "
-            "voet knochel cheville tobillo caviglia стопа стопы голеностоп- пяточн-"
+            "voet fussgelenk vorfuss mittelfuss ruckfuss sprunggelenk- osg knochel "
+            "cheville tobillo caviglia стопа стопы голеностоп- пяточн-"
         ),
     }
 )
@@ -123,7 +131,27 @@ _COMPOUNDS: Mapping[str, tuple[BodyRegion, ...]] = MappingProxyType(
     {
         **dict.fromkeys(("wholebody", "body", "ganzkorper", "polytrauma", "panscan"), _WHOLE),
         **dict.fromkeys(("tap", "cap"), _TRUNK[1:]),
+        "babygram": (BodyRegion.CHEST, BodyRegion.ABDOMEN),
+        # The upper arm, and in everyday words the shoulder.
+        **dict.fromkeys(("плечо", "плечевая"), (BodyRegion.SHOULDER, BodyRegion.ARM)),
         **dict.fromkeys(("ncap", "ntap", "trunk", "torso"), _TRUNK),
+    }
+)
+# Of scripts that leave no spaces between words: Chinese and Japanese, Korean, Thai.
+_UNSPACED: Mapping[BodyRegion, str] = MappingProxyType(
+    {
+        BodyRegion.CHEST: "胸 肺 肋骨 心脏 心臓 흉부 가슴 폐 ทรวงอก ปอด",
+        BodyRegion.HEAD: "头部 頭部 头颅 頭蓋 두부 두개골",
+        BodyRegion.ABDOMEN: "腹部 복부",
+        BodyRegion.PELVIS: "骨盆 骨盤 골반",
+        BodyRegion.SPINE: "颈椎 頸椎 頚椎 胸椎 腰椎 脊柱 脊椎 경추 흉추 요추 척추",
+        BodyRegion.SHOULDER: "肩 어깨",
+        BodyRegion.ELBOW: "肘 팔꿈치",
+        BodyRegion.HAND: "手部 手指 左手 右手 手腕 腕关节 手関節 손목 수부",
+        BodyRegion.HIP: "髋 股関節 고관절",
+        BodyRegion.KNEE: "膝 무릎",
+        BodyRegion.FOOT: "足部 左足 右足 足趾 足関節 踝 발목 족부",
+        BodyRegion.BREAST: "乳腺 乳房 유방",
     }
 )
 # Beside a word for the spine these say which part of it, not which region.
@@ -156,13 +184,27 @@ _SCT: Mapping[str, tuple[BodyRegion, ...]] = MappingProxyType(
         "122496007": (BodyRegion.SPINE,),  # Lumbar spine
         "85562004": (BodyRegion.HAND,),
         "8205005": (BodyRegion.HAND,),  # Wrist
-        "53120007": (BodyRegion.ARM,),  # Upper limb
+        "53120007": (BodyRegion.EXTREMITY,),  # Upper limb
         "40983000": (BodyRegion.ARM,),
         "14975008": (BodyRegion.ARM,),  # Forearm
         "51299004": (BodyRegion.SHOULDER,),  # Clavicle
+        "16982005": (BodyRegion.SHOULDER,),
+        "79601000": (BodyRegion.SHOULDER,),  # Scapula
+        "85050009": (BodyRegion.ARM,),  # Humerus
+        "16953009": (BodyRegion.ELBOW,),  # Elbow joint
+        "74670003": (BodyRegion.HAND,),  # Wrist joint
+        "7569003": (BodyRegion.HAND,),  # Finger
+        "76505004": (BodyRegion.HAND,),  # Thumb
+        "24136001": (BodyRegion.HIP,),  # Hip joint
+        "344001": (BodyRegion.FOOT,),  # Ankle
+        "70258002": (BodyRegion.FOOT,),  # Ankle joint
+        "29707007": (BodyRegion.FOOT,),  # Toe
+        "80144004": (BodyRegion.FOOT,),  # Calcaneus
+        "76752008": (BodyRegion.BREAST,),
+        "661005": (BodyRegion.HEAD,),  # Jaw region
         "29836001": (BodyRegion.HIP,),
         "71341001": (BodyRegion.LEG,),  # Femur
-        "61685007": (BodyRegion.LEG,),  # Lower limb
+        "61685007": (BodyRegion.EXTREMITY,),  # Lower limb
         "72696002": (BodyRegion.KNEE,),
         "56459004": (BodyRegion.FOOT,),
     }
@@ -204,6 +246,7 @@ _SRT: Mapping[str, str] = MappingProxyType(
         "T-D9700": "56459004",
     }
 )
+_LETTERS = str.maketrans({"ł": "l", "ı": "i", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})
 _LONGEST = 256
 _SHORTEST_JOINED = 3
 
@@ -214,9 +257,10 @@ def regions_named(text: str | None) -> frozenset[BodyRegion]:
     Case, accents, separators and language don't matter; words may be run together, as in
     CHESTABDPELVIS, and "A to B" includes what lies between.
     """
-    words = re.findall(r"[^\W\d_]+", _plain((text or "")[:_LONGEST]))
+    plain = _plain((text or "")[:_LONGEST])
+    words = re.findall(r"[^\W\d_]+", plain)
     named = [_of_word(word) for word in words]
-    found = frozenset[BodyRegion]().union(*named)
+    found = frozenset(_IDEOGRAMS[each] for each in _IDEOGRAM.findall(plain)).union(*named)
     if BodyRegion.SPINE in found:
         return found - _OF_THE_SPINE
     if any(word in {"to", "bis", "a", "do", "до"} for word in words[1:-1]):
@@ -232,9 +276,20 @@ def regions_coded(value: str, scheme: str, meaning: str = "") -> frozenset[BodyR
     return frozenset(_SCT.get(code, ())) or regions_named(meaning)
 
 
+def may_agree(one: frozenset[BodyRegion], other: frozenset[BodyRegion]) -> bool:
+    """Whether two that name regions may mean one: a limb may be any, and a pelvis shows hips."""
+    return bool(one & other or _wider(one) & other or one & _wider(other))
+
+
+def _wider(regions: frozenset[BodyRegion]) -> frozenset[BodyRegion]:
+    of_limbs = {BodyRegion.EXTREMITY} if regions & LIMBS else set[BodyRegion]()
+    of_hips = {BodyRegion.PELVIS} if BodyRegion.HIP in regions else set[BodyRegion]()
+    return frozenset(of_limbs | of_hips)
+
+
 def _plain(text: str) -> str:
-    """Lower case without accents."""
-    apart = unicodedata.normalize("NFKD", text.casefold())
+    """Lower case without accents, those included that Unicode takes for part of a letter."""
+    apart = unicodedata.normalize("NFKD", text.casefold()).translate(_LETTERS)
     return "".join(each for each in apart if not unicodedata.combining(each))
 
 
@@ -286,3 +341,8 @@ _WHOLE_WORDS: Mapping[str, frozenset[BodyRegion]] = MappingProxyType(
     }
 )
 _STEMS = tuple((word[:-1], region) for word, region in _words() if word.endswith("-"))
+_IDEOGRAMS: Mapping[str, BodyRegion] = MappingProxyType(
+    {_plain(word): region for region, words in _UNSPACED.items() for word in words.split()}
+)
+# The longest first: of the thoracic spine, the first is the chest's.
+_IDEOGRAM = re.compile("|".join(sorted(_IDEOGRAMS, key=len, reverse=True)))

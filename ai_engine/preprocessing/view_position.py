@@ -32,22 +32,30 @@ FRONTAL_VIEWS = frozenset({ViewPosition.AP, ViewPosition.PA, ViewPosition.FRONTA
 
 _NAMES: Mapping[ViewPosition, str] = MappingProxyType(
     {
-        ViewPosition.AP: "ap anteroposterior antpost пз",
-        ViewPosition.PA: "pa posteroanterior зп",
+        ViewPosition.AP: "ap anteroposterior antpost пз 전후",
+        ViewPosition.PA: "pa posteroanterior зп 후전",
         ViewPosition.LEFT_LATERAL: "ll leftlateral llat latl",
         ViewPosition.RIGHT_LATERAL: "rl rightlateral rlat latr",
         ViewPosition.LATERAL: (
             "lat lateral laterale lateralis profil profile perfil profilo seitlich seite "
-            "боковая боковои бок бокавая"
+            "боковая боковои бок бокавая boczne boczny boczna bocna bocni oldaliranyu zijdelings "
+            "側面 侧位 側位 측면"
         ),
         ViewPosition.OBLIQUE: (
             "rlo llo lao rao lpo rpo obl oblique oblik schrag oblicua obliqua obliquo косая"
         ),
-        ViewPosition.FRONTAL: "frontal frontale frontalis face dv прямая фронтальная",
+        ViewPosition.FRONTAL: (
+            "frontal frontale frontalis face dv vd ventrodorsal dorsoventral przod przednie прямая "
+            "фронтальная 正面 正位 정면"
+        ),
     }
 )
 _WORDS: Mapping[str, ViewPosition] = MappingProxyType(
-    {word: view for view, words in _NAMES.items() for word in words.split()}
+    {
+        unicodedata.normalize("NFKD", word): view
+        for view, words in _NAMES.items()
+        for word in words.split()
+    }
 )
 _DECUBITUS = frozenset({"decubitus", "decubito", "dekubitus", "decub", "dec"})
 _CODES: Mapping[str, ViewPosition] = MappingProxyType(

@@ -9,8 +9,9 @@ import re
 
 from pydicom.charset import python_encoding
 
+from sr_templates.character_set_terms import spelt
+
 _C1 = re.compile(rb"[\x80-\x9f]")
-_TERM = re.compile(r"ISO[ _-]?IR[ _-]?(\d+)", re.IGNORECASE)
 _LATIN_1 = frozenset({"iso8859", "latin-1", "latin_1"})
 _SINGLE_BYTE = re.compile(r"iso8859|latin")
 
@@ -18,8 +19,7 @@ _SINGLE_BYTE = re.compile(r"iso8859|latin")
 def stated_terms(character_set: bytes) -> list[str]:
     """Return the terms of Specific Character Set that exist, whatever way they are spelt."""
     terms = (term.strip(" \0") for term in character_set.decode("ascii", "replace").split("\\"))
-    spelt = (_TERM.sub(r"ISO_IR \1", each) if _TERM.fullmatch(each) else each for each in terms)
-    return [each for each in spelt if each in python_encoding]
+    return [term for each in terms if (term := spelt(each)) in python_encoding]
 
 
 def encoding_of(text: bytes, stated: str) -> str:

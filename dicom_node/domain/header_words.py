@@ -2,7 +2,12 @@
 
 import re
 
-from ai_engine.preprocessing.body_region import BodyRegion, regions_coded, regions_named
+from ai_engine.preprocessing.body_region import (
+    BodyRegion,
+    may_agree,
+    regions_coded,
+    regions_named,
+)
 from ai_engine.preprocessing.view_position import (
     FRONTAL_VIEWS,
     ViewPosition,
@@ -65,7 +70,7 @@ def contradiction_of(header: InstanceHeader) -> str:
     region, view = header.anatomic_region, header.view
     named = regions_named(header.body_part_examined)
     coded = regions_coded(region.value, region.scheme, region.meaning) if region else frozenset()
-    if named and coded and not named & coded:
+    if named and coded and not may_agree(named, coded):
         return (
             f"The header contradicts itself: body part {', '.join(sorted(named))}, "
             f"region code {', '.join(sorted(coded))}."
@@ -76,7 +81,7 @@ def contradiction_of(header: InstanceHeader) -> str:
         ("the series description", header.series_description),
     ):
         described = regions_named(_NOT_WHERE.sub(" ", (text or "").casefold().replace("_", " ")))
-        if known and described and not known & described:
+        if known and described and not may_agree(known, described):
             return (
                 f"The header contradicts itself: {what} names {', '.join(sorted(described))}, "
                 f"body part or region code {', '.join(sorted(known))}."

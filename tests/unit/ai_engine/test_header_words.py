@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.sr.codedict import codes
 
-from ai_engine.preprocessing.body_region import BodyRegion, regions_coded, regions_named
+from ai_engine.library.labels import OTHER_TYPES, XRAY_TYPES
+from ai_engine.prediction import Code
+from ai_engine.preprocessing.body_region import (
+    BodyRegion,
+    may_agree,
+    regions_coded,
+    regions_named,
+)
 from ai_engine.preprocessing.patient_context import context_of
 from ai_engine.preprocessing.view_position import (
     ViewPosition,
@@ -34,6 +41,22 @@ CHEST, ABDOMEN, PELVIS = BodyRegion.CHEST, BodyRegion.ABDOMEN, BodyRegion.PELVIS
             "胸部",
             "ΘΩΡΑΚΑΣ",
             "KLP",
+            "RTG klatki piersiowej",
+            "AKCİĞER",
+            "akciğer grafisi",
+            "Thoraxröntgen",
+            "Θώραξ",
+            "гръден кош",
+            "胸部正位",
+            "X線 胸",
+            "흉부",
+            "ทรวงอก",
+            "الصدر",
+            "בית החזה",
+            "ngực",
+            "plaučiai",
+            "kopsud",
+            "CHESTPA",
         ),
     ],
 )
@@ -61,6 +84,20 @@ def test_the_chest_is_the_chest_in_any_language(text: str) -> None:
         ("KNEE", {BodyRegion.KNEE}),
         ("Hand links", {BodyRegion.HAND}),
         ("Kopf", {BodyRegion.HEAD}),
+        ("kręgosłup", {BodyRegion.SPINE}),
+        ("胸椎", {BodyRegion.SPINE}),
+        ("흉추", {BodyRegion.SPINE}),
+        ("HWS seitlich", {BodyRegion.SPINE}),
+        ("batın", {ABDOMEN}),
+        ("Kniegelenk", {BodyRegion.KNEE}),
+        ("Sprunggelenk", {BodyRegion.FOOT}),
+        ("Schultergelenk", {BodyRegion.SHOULDER}),
+        ("左手", {BodyRegion.HAND}),
+        ("плечевая кость", {BodyRegion.ARM, BodyRegion.SHOULDER}),
+        ("BABYGRAM", {CHEST, ABDOMEN}),
+        ("upper limb", {BodyRegion.EXTREMITY}),
+        # An operation, a newborn at term, somebody who lies prone.
+        *((text, set()) for text in ("手术", "足月", "腹臥位")),
         # Words that say nothing.
         ("EXTREMITY", {BodyRegion.EXTREMITY}),
         *((text, set()) for text in ("", "PORTABLE", "XYZ", "OTHER", "CT PE", "LONG", "COR")),
@@ -86,6 +123,8 @@ def test_no_text_breaks_the_reading(text: str) -> None:
         ("816094009", "SCT", "", {CHEST}),
         ("416775004", "SCT", "", {CHEST, ABDOMEN, PELVIS}),
         ("24136001", "SCT", "Hip joint", {BodyRegion.HIP}),
+        ("24136001", "SCT", "", {BodyRegion.HIP}),
+        ("61685007", "SCT", "Lower limb structure", {BodyRegion.EXTREMITY}),
         ("77", "99LOCAL", "Thorax", {CHEST}),
         ("77", "99LOCAL", "", set()),
     ],
@@ -94,6 +133,30 @@ def test_region_codes_of_today_and_of_older_systems_are_known(
     value: str, scheme: str, meaning: str, regions: set[BodyRegion]
 ) -> None:
     assert regions_coded(value, scheme, meaning) == regions
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [*XRAY_TYPES.items(), ("Abdomen", OTHER_TYPES["Abdomen"])]
+)
+def test_a_body_part_that_the_node_codes_is_read_again(name: str, code: Code) -> None:
+    assert regions_coded(code.value, code.scheme) == regions_named(name)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "may"),
+    [
+        (BodyRegion.EXTREMITY, BodyRegion.HAND, True),
+        (BodyRegion.KNEE, BodyRegion.EXTREMITY, True),
+        (PELVIS, BodyRegion.HIP, True),
+        (CHEST, BodyRegion.EXTREMITY, False),
+        (BodyRegion.HAND, BodyRegion.FOOT, False),
+        (PELVIS, ABDOMEN, False),
+    ],
+)
+def test_a_limb_may_be_any_and_a_pelvis_shows_hips(
+    one: BodyRegion, other: BodyRegion, may: bool
+) -> None:
+    assert may_agree(frozenset({one}), frozenset({other})) is may
 
 
 def test_no_code_of_the_standard_is_read_against_its_own_meaning() -> None:
@@ -121,6 +184,10 @@ def test_no_code_of_the_standard_is_read_against_its_own_meaning() -> None:
         ("Left lateral", ViewPosition.LEFT_LATERAL),
         ("Lat.", ViewPosition.LATERAL),
         ("боковая", ViewPosition.LATERAL),
+        ("boczne", ViewPosition.LATERAL),
+        ("側面", ViewPosition.LATERAL),
+        ("정면", ViewPosition.FRONTAL),
+        ("ventrodorsal", ViewPosition.FRONTAL),
         ("RLO", ViewPosition.OBLIQUE),
         # How a patient lies, both views at once, and what is no view.
         *(

@@ -68,6 +68,35 @@ def test_a_protocol_of_another_body_part_contradicts_the_body_part(field: str) -
 
 
 @pytest.mark.parametrize(
+    ("body_part", "code", "is_other"),
+    [
+        ("EXTREMITY", "85562004", False),  # hand
+        ("HAND", "53120007", False),  # upper limb
+        ("PELVIS", "24136001", False),  # hip joint
+        ("CHEST", "53120007", True),
+        ("KNEE", "85562004", True),
+    ],
+)
+def test_a_limb_that_is_not_named_contradicts_no_part_of_a_limb(
+    body_part: str, code: str, is_other: bool
+) -> None:
+    region = CodedValue(value=code, scheme="SCT", meaning="")
+    header = an_instance(body_part_examined=body_part, anatomic_region=region).header
+    assert bool(contradiction_of(header)) is is_other
+
+
+@pytest.mark.parametrize("code", ["53120007", "85562004"])
+def test_a_code_of_the_whole_limb_leaves_a_route_for_hands_to_its_guard(code: str) -> None:
+    hands = Route(
+        name="hand", model="hand", body_parts=frozenset({"HAND"}), untagged_body_part=True
+    )
+    region = CodedValue(value=code, scheme="SCT", meaning="")
+    assert hands.matches(an_instance(body_part_examined=None, anatomic_region=region))
+    knees = Route(name="knee", model="knee", body_parts=frozenset({"KNEE"}))
+    assert not knees.matches(an_instance(body_part_examined=None, anatomic_region=region))
+
+
+@pytest.mark.parametrize(
     "text",
     [
         *("Face", "C-Arm", "head up 30", "Feet first", "hand held", "Left PICC arm"),

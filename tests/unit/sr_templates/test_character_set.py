@@ -6,6 +6,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 
+from dicom_node.archive.character_sets import stated_terms
 from sr_templates.corrections import corrections
 from sr_templates.measurement_report import build_measurement_report
 from tests.unit.ai_engine.odd_images import put
@@ -65,6 +66,40 @@ def test_a_misspelt_character_set_is_understood() -> None:
     report = report_of(source)
     assert str(report.PatientName) == JAPANESE
     assert report.SpecificCharacterSet == "ISO_IR 192"
+
+
+@pytest.mark.parametrize(
+    ("stated", "encoding", "name", "terms"),
+    [
+        ("UTF-8", "utf-8", JAPANESE, "ISO_IR 192"),
+        ("ISO8859-5", "iso8859-5", "Люкceмбypг^Юрий", "ISO_IR 144"),
+        ("ISO-8859-7", "iso8859-7", "Διονυσιος^Α", "ISO_IR 126"),
+        ("\\ISO_2022_IR_87", "iso2022_jp", JAPANESE, "\\ISO 2022 IR 87"),
+        ("\\ISO2022 IR 87", "iso2022_jp", JAPANESE, "\\ISO 2022 IR 87"),
+    ],
+)
+def test_a_character_set_by_another_spelling_is_understood(
+    stated: str, encoding: str, name: str, terms: str
+) -> None:
+    source = raw_source(encoding, PatientName=name)
+    put("SpecificCharacterSet", stated)(source)
+    report = report_of(source)
+    assert str(report.PatientName) == name
+    written = report.SpecificCharacterSet
+    assert "\\".join([written] if isinstance(written, str) else written) == terms
+
+
+@pytest.mark.parametrize(
+    ("stated", "terms"),
+    [
+        (b"\\ISO_2022_IR_87", ["", "ISO 2022 IR 87"]),
+        (b"utf8", ["ISO_IR 192"]),
+        (b"iso_ir 144\0", ["ISO_IR 144"]),
+        (b"KLINGON", []),
+    ],
+)
+def test_the_archive_reads_the_same_spellings(stated: bytes, terms: list[str]) -> None:
+    assert stated_terms(stated) == terms
 
 
 def test_a_character_set_that_does_not_exist_is_not_copied() -> None:
