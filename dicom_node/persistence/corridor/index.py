@@ -27,6 +27,9 @@ from dicom_node.persistence.database import repeatable
 _CHUNK = 500
 _JSON = TypeAdapter(ReceivedInstance)
 
+# No title of an application entity: a backslash separates values (PS3.5 6.2).
+_SEVERAL = "\\"
+
 
 class StudyIndex(StudyStandings):
     """What the archive holds, and where each study stands."""
@@ -92,7 +95,14 @@ class StudyIndex(StudyStandings):
             )
 
     def interrupted(self, study_instance_uid: str, end: AssociationEnd, *, sender: str) -> None:
-        """Note that a transfer of a study broke off, and whose it was."""
+        """Note that a transfer of a study broke off, and whose it was.
+
+        Where another sender's had broken off before, none of the two alone can finish the study.
+        """
+        by = sa.case(
+            (sa.func.coalesce(STUDIES.c.interrupted_by, sender) == sender, sender),
+            else_=_SEVERAL,
+        )
         with self._engine.begin() as connection:
             connection.execute(
                 sa.update(STUDIES)
@@ -100,7 +110,7 @@ class StudyIndex(StudyStandings):
                     STUDIES.c.study_instance_uid == study_instance_uid,
                     STUDIES.c.state != StudyState.PRIOR,
                 )
-                .values(interruption=end.value, interrupted_by=sender)
+                .values(interruption=end.value, interrupted_by=by)
             )
 
     def left_unseen(self, study_instance_uid: str, end: AssociationEnd, *, sender: str) -> None:

@@ -223,8 +223,8 @@ def _interrupted(job: Job) -> Iterator[Remark]:
         yield Remark(
             kind=RemarkKind.TRANSFER_INTERRUPTED,
             sop_instance_uid=job.sop_instance_uids[0],
-            detail=f"Transfer interrupted: {job.interruption.words}, and the rest did not come. "
-            "Images may be missing: this result is of those that arrived.",
+            detail=f"Transfer interrupted: {job.interruption.words}, and the sender did not come "
+            "back to finish it. Images may be missing: this result is of those that arrived.",
         )
 
 

@@ -71,6 +71,46 @@ class OpenAssociations:
             return len(self._studies)
 
 
+class Transfers:
+    """Which transfers of a study went on beside one of the same sender that broke off.
+
+    The end of such a one is no retry: it has brought what it was to bring, and not the rest of the
+    other's.
+    """
+
+    def __init__(self) -> None:
+        self._open: dict[str, tuple[str, set[str]]] = {}
+        self._beside: set[tuple[str, str]] = set()
+        self._over: set[str] = set()
+
+    def carried(self, brought: Sequence[tuple[str, ReceivedInstance]]) -> None:
+        """Note which associations of whom have brought instances of which studies."""
+        for association_id, instance in brought:
+            _, studies = self._open.setdefault(association_id, (instance.calling_ae, set()))
+            studies.add(instance.study_instance_uid)
+
+    def ended(self, ended: AssociationEnded) -> None:
+        """Note that an association has ended, and what its sender carries on with meanwhile."""
+        calling_ae, studies = self._open.pop(ended.association_id, (ended.calling_ae, set()))
+        self._over.add(ended.association_id)
+        if not ended.end.orderly:
+            self._beside.update(
+                (association_id, study)
+                for association_id, (other_ae, others) in self._open.items()
+                if other_ae == calling_ae
+                for study in studies & others
+            )
+
+    def was_beside(self, association_id: str, study_instance_uid: str) -> bool:
+        """Whether it had begun when another one of the same sender and study broke off."""
+        return (association_id, study_instance_uid) in self._beside
+
+    def forget(self) -> None:
+        """Forget the associations that have ended: what they brought has been checked."""
+        self._beside = {each for each in self._beside if each[0] not in self._over}
+        self._over.clear()
+
+
 class Reception:
     """Turns what receivers report into committed rows and completion checks."""
 
@@ -91,6 +131,7 @@ class Reception:
         self._looked_at = looked_at
         self._arrived = arrived
         self._unchecked: dict[str, list[AssociationEnded]] = {}
+        self._transfers = Transfers()
         self._index = index
         self._associations = associations
         self._completion = completion
@@ -102,6 +143,7 @@ class Reception:
                 (association_id, instance.study_instance_uid)
                 for association_id, instance in brought
             )
+            self._transfers.carried(brought)
             instances = [instance for _, instance in brought]
             self._arrived(self._index.record(instances))
             self._looked_at(instances)
@@ -113,6 +155,7 @@ class Reception:
         the index cannot be written, the rest is done at the next call.
         """
         for ended in ends:
+            self._transfers.ended(ended)
             for study_instance_uid in self._associations.closed(ended.association_id):
                 self._unchecked.setdefault(study_instance_uid, []).append(ended)
         self._completion.will_check(self._unchecked)
@@ -128,6 +171,7 @@ class Reception:
             if not self._associations.carries(study_instance_uid):
                 self._expect(study_instance_uid)
             self._unchecked.pop(study_instance_uid, None)
+        self._transfers.forget()
 
     def reported(self, study_instance_uids: Iterable[str]) -> None:
         """Check studies of which a modality or an archive has said something."""
@@ -138,6 +182,8 @@ class Reception:
 
     def _note_end(self, study_instance_uid: str, ended: AssociationEnded) -> None:
         if ended.end.orderly:
+            if self._transfers.was_beside(ended.association_id, study_instance_uid):
+                return
             self._index.resumed(study_instance_uid, sender=ended.calling_ae)
             return
         _LOG.warning("transfer interrupted study=%s how=%s", study_instance_uid, ended.end.value)

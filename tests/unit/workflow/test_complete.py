@@ -232,6 +232,33 @@ def test_another_sender_does_not_finish_what_the_first_had_to_bring(desk: Desk) 
     assert desk.completion.claim(STUDY, "w") is None
 
 
+def test_of_two_senders_that_broke_off_one_alone_does_not_finish_the_study(desk: Desk) -> None:
+    desk.receive("a1", "1.1")
+    desk.reception.ended([ended("a1", AssociationEnd.ABORTED)])
+    desk.receive("b1", "1.2")
+    desk.reception.ended([ended("b1", AssociationEnd.TIMED_OUT, calling_ae="CR2")])
+    desk.receive("b2", "1.2")
+    desk.reception.ended([ended("b2", AssociationEnd.RELEASED, calling_ae="CR2")])
+    assert desk.index.study(STUDY).interruption is not None
+    desk.clock.advance(600)
+    study = desk.completion.claim(STUDY, "w")
+    assert study is not None
+    assert study.interruption is not None
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_a_transfer_beside_one_that_broke_off_is_no_retry(desk: Desk, at_once: bool) -> None:
+    desk.receive("a1", "1.1")
+    desk.receive("a2", "1.2")
+    ends = [ended("a1", AssociationEnd.ABORTED), released("a2")]
+    for batch in [ends] if at_once else [[each] for each in ends]:
+        desk.reception.ended(batch)
+    assert desk.index.study(STUDY).interruption is AssociationEnd.ABORTED
+    desk.receive("a3", "1.3")
+    desk.reception.ended([released("a3")])
+    assert desk.index.study(STUDY).interruption is None
+
+
 def test_a_late_retry_after_the_patience_opens_the_study_again_and_clears_it(desk: Desk) -> None:
     desk.receive("a1", "1.1")
     desk.reception.ended([ended("a1", AssociationEnd.TIMED_OUT)])
