@@ -24,7 +24,7 @@ from dicom_node.domain.application_entity import (
     Role,
 )
 from dicom_node.domain.version import version_of
-from dicom_node.errors import ConfigurationError
+from dicom_node.errors import ConfigurationError, ConflictError
 from sr_templates.evidence_kind import EvidenceKind
 from sr_templates.language.language import LanguageCode
 
@@ -168,7 +168,10 @@ def add(
             beside=beside,
         ),
     )
-    ae_titles.add(entity, actor=getpass.getuser())
+    try:
+        ae_titles.add(entity, actor=getpass.getuser())
+    except ConflictError as error:
+        raise ConflictError(f"{error} `dicom-node ae set {entity.title} …` does.") from error
     run.console.print(f"Added {entity.title}.")
     _say_unknown(run.console, ae_titles.unknown_destinations(entity))
 
