@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import MAXYEAR, datetime, timedelta
-from itertools import islice
 from typing import Any
 
 import sqlalchemy as sa
@@ -45,8 +44,6 @@ from dicom_node.ups.ports import EVERY_STEP, Ending, StepQuery, StepStanding
 _ITEMS, _STEPS, _STUDIES = REVIEW_ITEMS.c, PROCEDURE_STEPS.c, STUDY_ATTRIBUTES.c
 _WANTED = WANTED_STUDIES.c
 _PAGE = 200
-# A query reads no more of the requests that are over than this, the newest.
-_MOST_ENDED = 10_000
 # More studies than this match a patient's attributes: then the items are walked instead.
 _FEW_STUDIES = 2000
 _CHUNK = 500
@@ -101,7 +98,7 @@ class HotbaseSteps:
             elif group:
                 yield from self._of_studies(group, studies or ())
         if finals := [state.value for state in states if state.is_final]:
-            yield from islice(self._rows(_STEPS.state.in_(finals), studies), _MOST_ENDED)
+            yield from self._rows(_STEPS.state.in_(finals), studies)
 
     def step(self, uid: str) -> ProcedureStep | None:
         """Return one step."""
