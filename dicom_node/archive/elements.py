@@ -43,6 +43,7 @@ _MOST_ELEMENTS = 500_000
 
 
 _DELIMITER = 8  # bytes
+_PIXELS = 0x7FE00010
 # How many elements with a VR must follow in their places for a guess at a length to be right, and
 # how many are looked at for that.
 _WITNESSES = 2
@@ -142,6 +143,27 @@ class EncodedDataset:
                 end=min(position, end),
                 has_undefined_length=undefined,
             )
+
+    def breaks_off(self, start: int) -> bool:
+        """Tell whether the data, from an element's head at ``start`` on, end within an element.
+
+        Encapsulated pixels whose last delimiter alone is missing are all there.
+        """
+        position, end = start, len(self.data)
+        if self.truncated:
+            return False
+        try:
+            while position + _DELIMITER <= end:
+                tag, vr, value, length = self._element_at(position, end, explicit=self.is_explicit)
+                if length != UNDEFINED_LENGTH:
+                    position = value + length
+                elif tag == _PIXELS:
+                    position = self._end_of_fragments(value)
+                else:
+                    position = self._end_of_undefined(value, explicit=self._nested_explicit(vr))
+        except UnreadableDatasetError:
+            return True
+        return position > end or any(self.data[position:end])  # NULs behind the last are padding
 
     def value(self, element: Element) -> bytes:
         """Return the bytes of an element's value."""
@@ -312,6 +334,15 @@ class EncodedDataset:
             if witnesses == _WITNESSES:
                 break
         return position <= end
+
+    def _end_of_fragments(self, position: int) -> int:
+        """Return the position behind the last fragment, or the delimiter behind it."""
+        while position + _DELIMITER <= len(self.data):
+            group, number, length = self._plain.unpack_from(self.data, position)
+            position += _DELIMITER + length
+            if group << 16 | number != ITEM:
+                break
+        return position
 
     def _end_of_undefined(self, position: int, *, explicit: bool) -> int:
         """Return the position behind the delimiter that closes an undefined length."""

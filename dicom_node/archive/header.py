@@ -64,7 +64,10 @@ _ESCAPE = re.compile(rb"\x1b[\x24\x28\x29\x2d][\x20-\x7e]{1,2}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identified:
-    """The identifiers of a data set, and what else the index wants to know of it."""
+    """The identifiers of a data set, and what else the index wants to know of it.
+
+    ``is_whole``: its bytes are elements up to their end, as far as can be seen.
+    """
 
     sop_class_uid: str
     sop_instance_uid: str
@@ -72,6 +75,7 @@ class Identified:
     series_instance_uid: str
     header: InstanceHeader
     attributes: QueryAttributes
+    is_whole: bool = True
 
 
 def read_header(data: Buffer, transfer_syntax_uid: str) -> Identified:
@@ -108,6 +112,7 @@ def read_header(data: Buffer, transfer_syntax_uid: str) -> Identified:
         **uids,
         header=_light_header(dataset, found, position),
         attributes=query_attributes(dataset, found),
+        is_whole=not dataset.breaks_off(position),
     )
 
 

@@ -164,7 +164,7 @@ class StorageArchive:
         except OSError as error:
             raise as_not_stored(error) from error
         instance = as_instance(found, meta, path=path, size=len(dataset), received_at=received_at)
-        return StoredObject(instance=instance, duplicate=duplicate)
+        return StoredObject(instance=instance, duplicate=duplicate, is_whole=found.is_whole)
 
     def store_part10(
         self, data: bytes, *, calling_ae: str, called_ae: str, received_at: datetime

@@ -102,12 +102,13 @@ async def _read(request: Request, body: IncomingBody) -> None:
     await run_in_threadpool(body.write, bytes(gathered))
 
 
-def _status(outcomes: Iterable[Outcome]) -> int:
-    """PS3.18 Table 10.5.3-1: all stored, some, none."""
-    kinds = {type(each) for each in outcomes}
-    if kinds == {Kept}:
-        return HTTPStatus.OK
-    return HTTPStatus.ACCEPTED if Kept in kinds else HTTPStatus.CONFLICT
+def _status(outcomes: Collection[Outcome]) -> int:
+    """PS3.18 Table 10.5.3-1: all stored, some or with warnings, none."""
+    kept = [each for each in outcomes if isinstance(each, Kept)]
+    if not kept:
+        return HTTPStatus.CONFLICT
+    is_clean = len(kept) == len(outcomes) and not any(each.warning_reason for each in kept)
+    return HTTPStatus.OK if is_clean else HTTPStatus.ACCEPTED
 
 
 def _answer(outcomes: Collection[Outcome], kind: str, service: str) -> Response:
@@ -153,6 +154,8 @@ def _stored(each: Kept, service: str) -> Dataset:
         f"{service}/studies/{each.study_instance_uid}/series/{each.series_instance_uid}"
         f"/instances/{each.sop_instance_uid}"
     )
+    if each.warning_reason:
+        item.WarningReason = each.warning_reason
     return item
 
 

@@ -32,13 +32,17 @@ class Sender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """An object that is durable and indexed by the end of its upload."""
+    """An object that is durable and indexed by the end of its upload.
+
+    ``warning_reason`` is the status of a warning (PS3.4 Table B.2-1), 0 without one.
+    """
 
     study_instance_uid: str
     series_instance_uid: str
     sop_class_uid: str
     sop_instance_uid: str
     location: str = ""
+    warning_reason: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

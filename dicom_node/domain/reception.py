@@ -128,10 +128,14 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredObject:
-    """An object that is durable; ``duplicate`` when the very same bytes lay there before."""
+    """An object that is durable; ``duplicate`` when the very same bytes lay there before.
+
+    One that is not ``is_whole`` lies there as it came, and ends within an element.
+    """
 
     instance: ReceivedInstance
     duplicate: bool
+    is_whole: bool = True
 
 
 class IncomingObject(Protocol):

@@ -31,6 +31,8 @@ CANCELED, PENDING = 0xFE00, 0xFF00
 OUT_OF_RESOURCES, QUERY_MISMATCH, UNABLE = 0xA700, 0xA900, 0xC001
 SUBOPERATIONS_IMPOSSIBLE, DESTINATION_UNKNOWN, SUBOPERATIONS_FAILED = 0xA702, 0xA801, 0xB000
 DUPLICATE_SOP_INSTANCE = 0x0111
+NOT_WHOLE = 0xB007
+"""Warning, data set does not match SOP Class (PS3.4 Table B.2-1)."""
 
 # Of PS3.7 Annex C.5: invalid SOP Instance, no such SOP Class, class-instance conflict, SOP Class
 # not supported. A9xx of PS3.4 Table B.2-1 is "Data Set does not match SOP Class".
@@ -58,6 +60,7 @@ STORE_STATUS: tuple[tuple[type[NodeError], int], ...] = (
 # The same for peers, who know nothing of classes.
 STORE_MEANING: Mapping[int, str] = MappingProxyType(
     {
+        NOT_WHOLE: "Warning: it is stored as it came, and ends within an element",
         0xA700: "The disk is too full, the object could not be made durable, or the node stops",
         0xA701: "The object is larger than the node takes",
         0xA900: "SOP Class or SOP Instance UID of the data set are not those of the request",

@@ -19,6 +19,7 @@ from dicom_node.domain.reception import (
     Announcement,
     AssociationEnded,
     InstanceStore,
+    StoredObject,
 )
 from dicom_node.errors import NodeError
 from dicom_node.network.access import (
@@ -44,6 +45,7 @@ from dicom_node.network.receiving_association import ReceivingAssociation
 from dicom_node.network.responses import Answer
 from dicom_node.network.status import (
     NOT_AUTHORIZED,
+    NOT_WHOLE,
     PROCESSING_FAILURE,
     SUCCESS,
     store_status,
@@ -232,8 +234,9 @@ class StorageScp:
     ) -> Answer:
         """Answer 0x0000 only when the object is durable and the main process has been told.
 
-        Statuses: 0x0000; 0xA700, 0xA701 out of resources; 0xA900 not the announced instance;
-        0xC001, 0xC002 cannot understand; 0x0110 processing failure (PS3.4 Annex B.2.3).
+        Statuses: 0x0000; 0xB007 stored, and not whole; 0xA700, 0xA701 out of resources; 0xA900 not
+        the announced instance; 0xC001, 0xC002 cannot understand; 0x0110 processing failure
+        (PS3.4 Annex B.2.3).
         """
         try:
             open_ = self._open[association]
@@ -249,7 +252,7 @@ class StorageScp:
         if Operation.STORE not in open_.permitted:  # the context is for what C-GET sends
             return Answer(NOT_AUTHORIZED, "this AE title may retrieve, not store")
         try:
-            self._take(open_, received, announced)
+            stored = self._take(open_, received, announced)
         except ReceptionStoppedError as error:  # it is durable, but nobody knows of it yet
             return Answer(store_status(error), str(error))
         except NodeError as error:
@@ -258,9 +261,21 @@ class StorageScp:
             _log_unexpected("instance.failed", error)
             reason = f"unexpected {type(error).__name__}"
             return self._refuse(open_, announced, received, PROCESSING_FAILURE, reason)
-        return Answer(SUCCESS)
+        if stored.is_whole:
+            return Answer(SUCCESS)
+        logger.warning(
+            "instance.not_whole %s",
+            fields(
+                association=open_.association_id,
+                calling_ae=announced.calling_ae,
+                sop_instance=announced.sop_instance_uid,
+            ),
+        )
+        return Answer(NOT_WHOLE, "stored as it came: it ends within an element")
 
-    def _take(self, open_: _Open, received: ReceivedObject, announced: Announcement) -> None:
+    def _take(
+        self, open_: _Open, received: ReceivedObject, announced: Announcement
+    ) -> StoredObject:
         """Store the object and tell the main process, or raise the error that says why not."""
         stored = received.store(announced)
         self._emit(
@@ -270,6 +285,7 @@ class StorageScp:
                 duplicate=stored.duplicate,
             )
         )
+        return stored
 
     def _refuse(
         self,

@@ -22,7 +22,6 @@ from dicom_node.dicomweb.uploads import (
     Sender,
     Upload,
 )
-from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.domain.reception import (
     Announcement,
     AssociationEnd,
@@ -30,6 +29,7 @@ from dicom_node.domain.reception import (
     NotStoredError,
     ObjectTooLargeError,
     OutOfSpaceError,
+    StoredObject,
 )
 from dicom_node.network.contexts import ContextTable
 from dicom_node.network.events import (
@@ -40,7 +40,7 @@ from dicom_node.network.events import (
 )
 from dicom_node.network.logs import fields
 from dicom_node.network.object_buffer import BoundedBuffer, ObjectLimits
-from dicom_node.network.status import store_status
+from dicom_node.network.status import NOT_WHOLE, store_status
 
 _LOG = logging.getLogger(__name__)
 # Objects are indexed by this many: each batch is one transaction.
@@ -202,7 +202,10 @@ class NodeUpload:
                 association_id=self._id, instance=stored.instance, duplicate=stored.duplicate
             )
         )
-        return _kept(stored.instance)
+        if not stored.is_whole:
+            uid = stored.instance.sop_instance_uid
+            _LOG.warning("upload.not_whole %s", self._fields(sop_instance=uid))
+        return _kept(stored)
 
     def _announced(self, meta: FileMeta, found: Identified) -> Announcement | NotKept:
         """Return the object as a C-STORE would announce it, or why it is not taken.
@@ -249,12 +252,14 @@ class NodeUpload:
         )
 
 
-def _kept(instance: ReceivedInstance) -> Kept:
+def _kept(stored: StoredObject) -> Kept:
+    instance = stored.instance
     return Kept(
         study_instance_uid=instance.study_instance_uid,
         series_instance_uid=instance.series_instance_uid,
         sop_class_uid=instance.sop_class_uid,
         sop_instance_uid=instance.sop_instance_uid,
+        warning_reason=0 if stored.is_whole else NOT_WHOLE,
     )
 
 

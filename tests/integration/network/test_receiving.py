@@ -22,6 +22,7 @@ from dicom_node.network.events import (
     InstanceReceived,
     ObjectRefused,
 )
+from dicom_node.network.status import NOT_WHOLE
 from tests.peers import dcmtk, node
 from tests.peers.data import dicom_files, dicom_folder
 from tests.peers.node import MODALITY, PACS, Reception
@@ -132,6 +133,26 @@ def test_broken_objects_are_stored_or_refused_and_nothing_is_lost(reception: Rec
     assert store_one(reception)[0] == 0x0000
 
 
+def test_an_object_that_ends_within_an_element_is_stored_and_said_to_be_so(
+    reception: Reception,
+) -> None:
+    dataset = make_dataset(4711)
+    data = encoded(dataset)
+    with raw_scu(reception.peer, MODALITY) as scu:
+        answers = [
+            scu.store(
+                sent,
+                sop_instance=dataset.SOPInstanceUID,
+                syntax=ExplicitVRLittleEndian,
+            )
+            for sent in (data[:-2], data)
+        ]
+    assert [status for status, _ in answers] == [0xB007, 0x0000]
+    assert "ends within an element" in answers[0][1]
+    stored = reception.recorder.wait_for(InstanceReceived, 2)
+    assert [each.instance.size for each in stored[-2:]] == [len(data) - 2, len(data)]
+
+
 def test_broken_objects_announced_as_what_they_are_never_end_the_receiver(
     reception: Reception,
 ) -> None:
@@ -150,7 +171,7 @@ def test_broken_objects_announced_as_what_they_are_never_end_the_receiver(
                 sop_instance=found.sop_instance_uid,
                 syntax=ExplicitVRLittleEndian,
             )
-        assert status in (0x0000, 0xA900, 0xC001, 0xC002), path.name
+        assert status in (0x0000, NOT_WHOLE, 0xA900, 0xC001, 0xC002), path.name
     assert reception.pool.pids == pids
 
 

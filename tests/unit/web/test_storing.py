@@ -145,6 +145,18 @@ def test_what_is_stored_is_in_the_archive_and_the_index_and_its_study_is_whole(
     assert len(corridor.associations) == 0
 
 
+def test_an_object_that_breaks_off_is_kept_with_a_warning_and_the_whole_one_beside_it(
+    corridor: Corridor, tmp_path: Path
+) -> None:
+    whole = part10(tmp_path)
+    answer = posted(corridor.client(), related(whole[:-2]))
+    (item,) = Dataset.from_json(answer.text).ReferencedSOPSequence
+    assert (answer.status_code, item.WarningReason) == (202, 0xB007)
+    again = posted(corridor.client(name="again"), related(whole))
+    (item,) = Dataset.from_json(again.text).ReferencedSOPSequence
+    assert (again.status_code, "WarningReason" in item) == (200, False)
+
+
 def test_a_token_sends_as_the_ae_title_that_it_was_given(
     corridor: Corridor, tmp_path: Path
 ) -> None:
