@@ -79,6 +79,9 @@ RESULTS = (
     Source(patterns=("sr_templates/evidence_kind.py",), options={"enumerations": "no"}),
     Source(patterns=("dicom_node/domain/patient.py",), options={"enumerations": "no"}),
     Source(
+        patterns=("dicom_node/domain/reception.py",), options={"raised": "no", "enumerations": "no"}
+    ),
+    Source(
         patterns=("ai_engine/training/cards/*.toml", "ai_engine/weights/*/*/card.toml"),
         method="cards",
     ),

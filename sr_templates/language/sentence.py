@@ -18,6 +18,7 @@ SHARES = frozenset({"share", "percent", "percent2", "probability", "threshold"})
 # with, since other languages set that value into their middle; behind a colon, anything may stand.
 _BEGINNING = r"(?:(?![:;] |\. ).)+?"
 _END = r"(?:(?!: |\. [A-Z]).)+?(?<!\.)"
+_NOT_DENIED = r"(?<!\b[Nn]ot)"
 # Letters of its own that a sentence with one value needs to be recognised by, and with several;
 # figures do not count, since nothing else reads like them.
 _FEW, _MANY = 5, 11
@@ -41,6 +42,8 @@ def _pattern(message: str) -> re.Pattern[str]:
             value = _BEGINNING
         elif message[found.end() :] in ("", ".") and ": " not in message:
             value = _END
+        # "3 images not" are none that were analysed.
+        value += _NOT_DENIED
         value = _NUMBER if name in COUNTED else _SHARE if name in SHARES else value
         parts.append(f"{re.escape(message[end : found.start()])}(?P<{name}>{value})")
         end = found.end()

@@ -8,7 +8,9 @@ from pydicom import Dataset
 
 from ai_engine.ct.refusal import CtRefusalReason
 from ai_engine.prediction import Refusal, RefusalReason, Remark, RemarkKind
+from dicom_node.domain.reception import AssociationEnd
 from sr_templates import codes
+from sr_templates.impression import images, impression
 from sr_templates.key_object_selection import build_rejection
 from sr_templates.language.language import LanguageCode, language_code, result_language
 from sr_templates.language.sentence import Sentence
@@ -103,6 +105,36 @@ def test_a_reason_is_no_sentence_with_values(code: LanguageCode, reason: StrEnum
     known = language.message(reason.value)
     assert known != reason.value
     assert language.said(reason.value) == known
+
+
+@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize("count", [1, 3])
+def test_images_that_were_not_analysed_are_never_said_to_be(code: LanguageCode, count: int) -> None:
+    """ "3 images not analysed." was read as "3 images not" that were analysed."""
+    refusals = tuple(
+        Refusal(sop_instance_uid=f"1.{number}", reason=RefusalReason.NO_PIXELS, detail="none")
+        for number in range(count)
+    )
+    language = result_language(code.value)
+    said = language.said(impression(a_prediction(refusals=refusals)))
+    assert language.said(f"{images(count)} not analysed") in said
+    assert not re.search(r"\b(not|images?)\b", said)
+    analysed = language.said("3 images analysed.").partition("3")[0].strip()
+    assert not analysed or not language.said("Not analysed").startswith(analysed)
+
+
+@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize("end", AssociationEnd)
+def test_how_a_transfer_broke_off_is_said_in_results(
+    code: LanguageCode, end: AssociationEnd
+) -> None:
+    language = result_language(code.value)
+    words = (
+        f"Transfer interrupted: {end.words}, and the sender did not come back to finish it. Images "
+        "may be missing: this result is of those that arrived."
+    )
+    assert language.said(end.words) != end.words
+    assert language.said(end.words) in language.said(words)
 
 
 @pytest.mark.parametrize("code", OTHERS)
