@@ -79,7 +79,8 @@ RESULTS = (
     Source(patterns=("sr_templates/evidence_kind.py",), options={"enumerations": "no"}),
     Source(patterns=("dicom_node/domain/patient.py",), options={"enumerations": "no"}),
     Source(
-        patterns=("dicom_node/domain/reception.py",), options={"raised": "no", "enumerations": "no"}
+        patterns=("dicom_node/domain/header_words.py", "dicom_node/domain/reception.py"),
+        options={"raised": "no", "enumerations": "no"},
     ),
     Source(
         patterns=("ai_engine/training/cards/*.toml", "ai_engine/weights/*/*/card.toml"),

@@ -72,8 +72,8 @@ def contradiction_of(header: InstanceHeader) -> str:
     coded = regions_coded(region.value, region.scheme, region.meaning) if region else frozenset()
     if named and coded and not may_agree(named, coded):
         return (
-            f"The header contradicts itself: body part {', '.join(sorted(named))}, "
-            f"region code {', '.join(sorted(coded))}."
+            f"The header contradicts itself: body part {_listed(named)}, region code "
+            f"{_listed(coded)}."
         )
     known = named | coded
     for what, text in (
@@ -83,13 +83,17 @@ def contradiction_of(header: InstanceHeader) -> str:
         described = regions_named(_NOT_WHERE.sub(" ", (text or "").casefold().replace("_", " ")))
         if known and described and not may_agree(known, described):
             return (
-                f"The header contradicts itself: {what} names {', '.join(sorted(described))}, "
-                f"body part or region code {', '.join(sorted(known))}."
+                f"The header contradicts itself: {what} names {_listed(described)}, body part or "
+                f"region code {_listed(known)}."
             )
     said, code = view_named(header.view_position), view_coded(view.value) if view else None
     if said and code and not is_one_of(said, {code}):
         return f"The header contradicts itself: view position {said}, view code {code}."
     return _lateral_described(header)
+
+
+def _listed(regions: frozenset[BodyRegion]) -> str:
+    return ", ".join(sorted(regions))
 
 
 def _lateral_described(header: InstanceHeader) -> str:

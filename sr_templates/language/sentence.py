@@ -18,10 +18,13 @@ SHARES = frozenset({"share", "percent", "percent2", "probability", "threshold"})
 # with, since other languages set that value into their middle; behind a colon, anything may stand.
 _BEGINNING = r"(?:(?![:;] |\. ).)+?"
 _END = r"(?:(?!: |\. [A-Z]).)+?(?<!\.)"
+# What a header holds of coded strings, which have no small letters (PS3.5 Section 6.2, VR CS).
+_STATED = r"[^a-z]+?|\(none\)"
 _NOT_DENIED = r"(?<!\b[Nn]ot)"
 # Letters of its own that a sentence with one value needs to be recognised by, and with several;
 # figures do not count, since nothing else reads like them.
 _FEW, _MANY = 5, 11
+STATED = frozenset({"present"})
 COUNTED = frozenset({"count", "grade", "number", "len", "step", "total"})
 
 
@@ -44,6 +47,7 @@ def _pattern(message: str) -> re.Pattern[str]:
             value = _END
         # "3 images not" are none that were analysed.
         value += _NOT_DENIED
+        value = _STATED if name in STATED else value
         value = _NUMBER if name in COUNTED else _SHARE if name in SHARES else value
         parts.append(f"{re.escape(message[end : found.start()])}(?P<{name}>{value})")
         end = found.end()

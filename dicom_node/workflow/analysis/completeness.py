@@ -81,8 +81,11 @@ def _reported(announced: Announced) -> Iterator[str]:
     if announced.under_way:
         yield f"{_PREFIX}: its modality has not reported the procedure step as completed."
     for reason in announced.discontinued:
-        why = f", because of: {reason}" if reason else ""
-        yield f"{_PREFIX}: its modality discontinued the procedure step{why}."
+        yield (
+            f"{_PREFIX}: its modality discontinued the procedure step, because of: {reason}."
+            if reason
+            else f"{_PREFIX}: its modality discontinued the procedure step."
+        )
     for series in announced.series:
         if series.missing and series.has_begun:
             yield (

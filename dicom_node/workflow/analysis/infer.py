@@ -296,11 +296,11 @@ def _belied(prediction: Prediction, instances: Iterable[ReceivedInstance]) -> It
             RefusalReason.NOT_FRONTAL_CHEST: ("body part", header.body_part_examined),
             RefusalReason.NOT_LATERAL_CHEST: ("view", header.view_position),
         }
-        what, value = named.get(refusal.reason, ("", None))
-        if value:
+        what, stated = named.get(refusal.reason, ("", None))
+        if present := (stated or "").strip().upper():
             yield _disagreement(
                 uid,
-                f"The header says {what} {value}, but the image was not analysed, because it "
+                f"The header says {what} {present}, but the image was not analysed, because it "
                 f"{refusal.detail}.",
             )
 

@@ -274,3 +274,23 @@ def test_every_language_has_its_code_and_numbers_of_its_own_form() -> None:
 
 def _texts(report: Dataset) -> list[str]:
     return [str(each.value) for each in report.iterall() if each.keyword == "TextValue"]
+
+
+@pytest.mark.parametrize("code", OTHERS)
+@pytest.mark.parametrize(
+    "words",
+    [
+        "The header contradicts itself: body part KNEE, region code CHEST.",
+        "The header contradicts itself: the protocol names HAND, body part or region code CHEST.",
+        "The header contradicts itself: the series description names a lateral view.",
+        "The header contradicts itself: view position PA, view code LL.",
+        "body part KNEE is not one of CHEST, THORAX",
+        "body part (none) is not one of CHEST",
+        "The study may be incomplete: its modality discontinued the procedure step.",
+        "The study may be incomplete: its modality discontinued the procedure step, because of: 1.",
+    ],
+)
+def test_what_a_header_or_a_modality_says_is_said_wholly(code: LanguageCode, words: str) -> None:
+    said = result_language(code.value).said(words)
+    english = r"\b(body|part|view|not one|the|contradicts|because|discontinued|none)\b"
+    assert not re.search(english, said)
