@@ -81,6 +81,7 @@ def test_a_worker_is_known_by_all_that_it_did_of_late(lanes: Lanes[HostileDesk])
     def done_by(subject: str) -> int:
         return lanes.run(subject, LONG, nothing, HostileDesk.pid)
 
+    wait_until(lambda: len(lanes._idle) == 2, "both workers", LONG)
     first, second, third = (done_by(each) for each in ("late 1", "late 2", "late 3"))
     assert first == third != second, "work goes to whoever was free for longest"
     assert done_by("late 2") == second
