@@ -51,7 +51,7 @@ class Ahead:
             self._changed.notify_all()
 
     def arrived(self, instances: Sequence[ReceivedInstance]) -> None:
-        """Take note of images that were stored and indexed; return at once."""
+        """Take note of images that were stored; return at once."""
         wanted = [each for each in instances if is_radiograph(each) and not each.conflict]
         if wanted:
             with self._changed:

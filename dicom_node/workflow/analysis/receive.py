@@ -145,8 +145,9 @@ class Reception:
             )
             self._transfers.carried(brought)
             instances = [instance for _, instance in brought]
-            self._arrived(self._index.record(instances))
+            # They are stored: what is found in them, before they are rows, is asked for later alone.
             self._looked_at(instances)
+            self._arrived(self._index.record(instances))
 
     def ended(self, ends: Iterable[AssociationEnded]) -> None:
         """Let every study that these associations brought be checked for completion.
