@@ -145,7 +145,7 @@ class Reception:
             )
             self._transfers.carried(brought)
             instances = [instance for _, instance in brought]
-            # They are stored: what is found in them, before they are rows, is asked for later alone.
+            # They are stored; what is found in them before they are rows is asked for later alone.
             self._looked_at(instances)
             self._arrived(self._index.record(instances))
 
