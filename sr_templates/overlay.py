@@ -182,7 +182,9 @@ def resized(pixels: npt.NDArray[np.float32], shape: tuple[int, int]) -> npt.NDAr
     )
     within = np.clip(shown, 0.0, 1.0)
     # Looked for by one sum: to replace what is hardly ever there takes longer than all the rest.
-    return np.nan_to_num(within, copy=False) if np.isnan(within.sum()) else within
+    if np.isnan(within.sum()):
+        within = np.nan_to_num(within)
+    return np.asarray(within, dtype=np.float32)
 
 
 def side_by_side(unmarked: Pixels, marked: Pixels) -> Pixels:
