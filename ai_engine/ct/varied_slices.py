@@ -4,17 +4,14 @@ from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from ai_engine.ct.slice_batches import FloatArray, MaskedSlices
+from ai_engine.training.bending import bent_places
 from ai_engine.training.recipe import Augmentation, Recipe
 
 OUTSIDE = 0.1
 """What pixels count that are neither lung nor lesion: a mask is cut to the lungs when it is served,
 but where these end is known to a pixel or two only."""
-
-_BENDS = 4
-"""Places along each side that are bent freely; those between follow smoothly."""
 
 Planes = tuple[FloatArray, FloatArray, FloatArray]
 """A slice 0 to 1, its lesions and its lungs, 0 or 1: float32 (size, size) each."""
@@ -84,7 +81,7 @@ def moved_planes(planes: Planes, recipe: Recipe, rng: np.random.Generator) -> Pl
     centre = np.array([middle, middle])
     matrix[:, 2] = stretch @ (matrix[:, 2] - centre) + centre
     matrix[:, :2] = stretch @ matrix[:, :2]
-    x, y = _places(matrix.astype(np.float64), size, recipe.elastic * size, rng)
+    x, y = bent_places(matrix.astype(np.float64), size, recipe.elastic * size, rng)
     image, mask, lungs = planes
     return (
         np.asarray(cv2.remap(image, x, y, cv2.INTER_LINEAR), np.float32),
@@ -118,19 +115,3 @@ def shown_otherwise(
     noise = rng.standard_normal(values.shape, dtype=np.float32)
     values = values + noise * np.float32(rng.uniform(0, settings.noise))
     return np.asarray(np.clip(values, 0, 1), np.float32)
-
-
-def _places(
-    matrix: npt.NDArray[np.float64], size: int, bend: float, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Where each pixel comes from: columns and rows of the source, float32 (size, size)."""
-    inverse = cv2.invertAffineTransform(matrix)
-    rows, columns = np.mgrid[:size, :size].astype(np.float32)
-    coarse = rng.uniform(-bend, bend, (2, _BENDS, _BENDS)).astype(np.float32)
-    rows, columns = (
-        place + cv2.resize(shift, (size, size), interpolation=cv2.INTER_CUBIC)
-        for place, shift in zip((rows, columns), coarse, strict=True)
-    )
-    x = inverse[0, 0] * columns + inverse[0, 1] * rows + inverse[0, 2]
-    y = inverse[1, 0] * columns + inverse[1, 1] * rows + inverse[1, 2]
-    return np.asarray(x, np.float32), np.asarray(y, np.float32)

@@ -4,13 +4,14 @@ import time
 from pathlib import Path
 
 import pytest
-from pydicom import Dataset, dcmread
+from pydicom import dcmread
 
 from dicom_node.domain.study import StudyState
 from tests.acceptance.running import RunningNode
 from tests.integration.sr_templates.validators import dciodvfy_errors, dsrdump_complaints
 from tests.peers.data import dicom_folder
 from tests.peers.dcmtk import StoreScp, dcmsend, storescp
+from tests.peers.objects import words_of
 from tests.peers.process import is_busy
 
 pytestmark = pytest.mark.peer
@@ -36,16 +37,6 @@ def _received(pacs: StoreScp) -> dict[str, list[Path]]:
     return found
 
 
-def _words(report: Dataset) -> str:
-    items = [report]
-    said = []
-    while items:
-        item = items.pop()
-        items.extend(item.get("ContentSequence") or [])
-        said.append(str(item.get("TextValue", "")))
-    return "\n".join(said)
-
-
 def test_a_chest_ct_comes_back_with_its_lungs_measured(node: RunningNode, tmp_path: Path) -> None:
     slices = _slices()
     with storescp(tmp_path / "pacs", ae_title="PACS") as pacs:
@@ -64,7 +55,7 @@ def test_a_chest_ct_comes_back_with_its_lungs_measured(node: RunningNode, tmp_pa
             assert dciodvfy_errors(path) == []
         assert dsrdump_complaints(received["SR"][0]) == []
     report = dcmread(received["SR"][0])
-    assert "There are 143 slices in total" in _words(report)
+    assert "There are 143 slices in total" in words_of(report)
     segmentation = dcmread(received["SEG"][0])
     assert [item.SegmentLabel for item in segmentation.SegmentSequence] == [
         "Right lung",
@@ -96,6 +87,6 @@ def test_a_ct_with_missing_slices_says_so_instead(node: RunningNode, tmp_path: P
         received = _received(pacs)
         assert dciodvfy_errors(received["SR"][0]) == []
     assert set(received) == {"SR"}
-    assert "Not analysed, because slices are missing: about 10 after slice " in _words(
+    assert "Not analysed, because slices are missing: about 10 after slice " in words_of(
         dcmread(received["SR"][0])
     )

@@ -14,6 +14,7 @@ from tests.acceptance.running import RunningNode
 from tests.integration.sr_templates.validators import dciodvfy_errors, dsrdump_complaints
 from tests.peers.data import dicom_folder
 from tests.peers.dcmtk import dcmsend, storescp
+from tests.peers.objects import words_of
 
 pytestmark = [pytest.mark.peer, pytest.mark.long]
 
@@ -89,17 +90,6 @@ def _with_one_sent_twice(slices: Sequence[Dataset]) -> list[Dataset]:
     return [*slices, other]
 
 
-def _words(report: Dataset) -> str:
-    items = [report]
-    said = []
-    while items:
-        item = items.pop()
-        items.extend(item.get("ContentSequence") or [])
-        said.append(str(item.get("TextValue", "")))
-        said.extend(str(code.CodeMeaning) for code in item.get("ConceptCodeSequence") or [])
-    return "\n".join(said)
-
-
 Form = Callable[[Sequence[Dataset]], list[Dataset]]
 
 
@@ -142,7 +132,7 @@ def test_the_lungs_are_the_same_in_whatever_form_they_come(
     objects = form(slices)
     results = _results(node, tmp_path, objects)
     assert set(results) == {"SR", "OT", "SEG", "DOC", "KO"}
-    words = _words(results["SR"])
+    words = words_of(results["SR"])
     assert said in words
     assert "CT Chest" in words
     found = _volumes(node, str(objects[0].StudyInstanceUID))
@@ -154,6 +144,6 @@ def test_a_series_with_one_slice_in_another_orientation_lacks_that_slice(
 ) -> None:
     results = _results(node, tmp_path, _with_one_turned(slices))
     assert set(results) == {"SR"}
-    words = _words(results["SR"])
+    words = words_of(results["SR"])
     assert "Not analysed, because slices are missing: about 1 after slice 82" in words
     assert "Not analysed, because too few slices" in words

@@ -27,6 +27,7 @@ from dicom_node.demo.phantom.chest import ChestOptions
 from dicom_node.demo.synthetic import StudyUids, make_radiograph
 from dicom_node.domain.study import StudyRecord, StudyState
 from tests.acceptance.running import RunningNode, running_node
+from tests.peers.objects import words_of
 from tests.peers.scp import AnsweringScp, answering_scp
 from tests.unit.ai_engine.odd_images import put, rle, stream, words
 
@@ -174,15 +175,6 @@ def ward(folder: Path) -> Iterator[Ward]:
 def hospital(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
     with ward(tmp_path_factory.mktemp("ward")) as made:
         yield made
-
-
-def words_of(report: Dataset) -> str:
-    """All text of a report, in one."""
-    return " ".join(
-        str(element.value)
-        for element in report.iterall()
-        if element.keyword in {"TextValue", "CodeMeaning"}
-    )
 
 
 def settled(hospital: Ward, study: str) -> StudyRecord:

@@ -82,3 +82,12 @@ def dataset_bytes(path: Path) -> bytes:
     """Return the data set part of a Part 10 file, found without the archive's own reader."""
     _, offset = split_dataset(path)
     return path.read_bytes()[offset:]
+
+
+def words_of(report: Dataset) -> str:
+    """All that a report says in words, its codes' meanings included."""
+    return "\n".join(
+        str(element.value)
+        for element in report.iterall()
+        if element.keyword in {"TextValue", "CodeMeaning"}
+    )

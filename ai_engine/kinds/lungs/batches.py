@@ -11,13 +11,11 @@ from ai_engine.kinds.lungs.dataset import LungItem
 from ai_engine.preprocessing.geometry import Mask, content_region, letterbox, standardize
 from ai_engine.preprocessing.planes import view_of_mask
 from ai_engine.training.augmentation import Sample, random_affine, vary_grey_levels
+from ai_engine.training.bending import BENDS, bent_places
 from ai_engine.training.recipe import Recipe
 from ai_engine.training.shown_content import stretched
 
 FloatArray = npt.NDArray[np.float32]
-
-_BENDS = 4
-"""Random displacements along each side; between them the image bends smoothly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -58,7 +56,7 @@ def varied_pair(
     """An image and its mask, moved alike; the image's grey levels vary besides."""
     size, settings = recipe.input_size, recipe.augmentation
     matrix = random_affine(masked.sample.content, size, settings, rng)
-    places = _places(matrix, size, recipe.elastic * size, rng)
+    places = bent_places(matrix, size, recipe.elastic * size, rng)
     values, inside = _content_at(masked.sample, places, size)
     mask = cv2.remap(masked.mask, *places, cv2.INTER_NEAREST).astype(np.float32)
     values = vary_grey_levels(values, inside, settings, rng)
@@ -90,7 +88,7 @@ def _with_air(values: FloatArray, mask: FloatArray, rng: np.random.Generator) ->
     size = values.shape[0]
     rows, columns = np.mgrid[:size, :size].astype(np.float32) / np.float32(size) - np.float32(0.5)
     angle = rng.uniform(0, 2 * np.pi)
-    coarse = rng.uniform(-0.15, 0.15, (_BENDS, _BENDS)).astype(np.float32)
+    coarse = rng.uniform(-0.15, 0.15, (BENDS, BENDS)).astype(np.float32)
     bent = cv2.resize(coarse, (size, size), interpolation=cv2.INTER_CUBIC)
     distance = np.cos(angle) * columns + np.sin(angle) * rows + bent
     width = int(rng.integers(5, 25))
@@ -116,19 +114,3 @@ def _content_at(
     whole = np.ones_like(part)
     inside = cv2.remap(whole, x, y, cv2.INTER_NEAREST).astype(np.bool_)
     return values.astype(np.float32) / np.float32(255) * inside, inside
-
-
-def _places(
-    matrix: npt.NDArray[np.float64], size: int, bend: float, rng: np.random.Generator
-) -> tuple[FloatArray, FloatArray]:
-    """Where each pixel of the view comes from: columns and rows of the source, (size, size)."""
-    inverse = cv2.invertAffineTransform(matrix)
-    rows, columns = np.mgrid[:size, :size].astype(np.float32)
-    coarse = rng.uniform(-bend, bend, (2, _BENDS, _BENDS)).astype(np.float32)
-    rows, columns = (
-        place + cv2.resize(shift, (size, size), interpolation=cv2.INTER_CUBIC)
-        for place, shift in zip((rows, columns), coarse, strict=True)
-    )
-    x = inverse[0, 0] * columns + inverse[0, 1] * rows + inverse[0, 2]
-    y = inverse[1, 0] * columns + inverse[1, 1] * rows + inverse[1, 2]
-    return np.asarray(x, np.float32), np.asarray(y, np.float32)

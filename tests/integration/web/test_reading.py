@@ -116,6 +116,15 @@ def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> No
     page.mouse.up()
 
 
+def add_nodule(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Name what was added a nodule and draw its box; shares as in `drag`."""
+    added = page.locator(".finding.added")
+    added.locator("select[name^=label]").select_option("nodule")
+    added.get_by_role("button", name="Draw").click()
+    drag(page, start, end)
+    expect(page.locator(".finding.added.has-box")).to_be_visible()
+
+
 def findings(room: ReadingRoom, item_id: str) -> tuple[FindingUnderReview, ...]:
     """Return what the model had said of an item."""
     return room.review_queue.details[item_id].findings
@@ -205,11 +214,7 @@ def test_what_was_said_survives_a_session_that_ends_meanwhile(
     wait_for_images(page, item)
     for key in ("1", "y", "2", "n", "d"):
         page.keyboard.press(key)
-    added = page.locator(".finding.added")
-    added.locator("select[name^=label]").select_option("nodule")
-    added.get_by_role("button", name="Draw").click()
-    drag(page, (0.55, 0.35), (0.65, 0.5))
-    expect(page.locator(".finding.added.has-box")).to_be_visible()
+    add_nodule(page, (0.55, 0.35), (0.65, 0.5))
     page.get_by_label("Comment on the whole").fill("as in March")
     page.context.clear_cookies()
     page.locator("#sign").click()
@@ -314,11 +319,7 @@ def added_nodule(page: Page, room: ReadingRoom, item: str) -> dict[Place, bool |
     wait_for_images(page, item)
     for key in ("1", "y", "2", "y", "d"):
         page.keyboard.press(key)
-    added = page.locator(".finding.added")
-    added.locator("select[name^=label]").select_option("nodule")
-    added.get_by_role("button", name="Draw").click()
-    drag(page, (0.45, 0.35), (0.55, 0.5))
-    expect(page.locator(".finding.added.has-box")).to_be_visible()
+    add_nodule(page, (0.45, 0.35), (0.55, 0.5))
     page.locator("#sign").click()
     wait_for_images(page, room.items[0])
     return truths(room, item)

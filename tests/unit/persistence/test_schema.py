@@ -30,6 +30,21 @@ from tests.unit.builders import EPOCH, an_entity, an_instance
 pytestmark = pytest.mark.slow
 
 
+def configuration(migrations: Path) -> Config:
+    """What Alembic is told of a folder of migrations."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+def bring_back(connection: sa.Connection, revision: str) -> None:
+    """Make a database's tables those of an earlier revision."""
+    config = configuration(MIGRATIONS)
+    config.attributes["connection"] = connection
+    command.downgrade(config, revision)
+
+
 def test_the_migrated_schema_is_the_one_in_the_code(engine: sa.Engine) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), HOTBASE) == []
@@ -46,10 +61,7 @@ def test_migrating_again_changes_nothing(engine: sa.Engine) -> None:
 def test_the_newest_revision_is_the_one_that_alembic_finds(
     migrations: Path, engine: sa.Engine
 ) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(migrations))
-    config.set_main_option("path_separator", "os")
-    newest = ScriptDirectory.from_config(config).get_current_head()
+    newest = ScriptDirectory.from_config(configuration(migrations)).get_current_head()
     assert schema_revision(engine, migrations)[1] == newest
 
 
@@ -60,12 +72,8 @@ def test_a_url_that_cannot_be_used_says_what_to_give(url: str) -> None:
 
 
 def test_rows_of_an_earlier_version_wait_to_be_described(engine: sa.Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0013")
+        bring_back(connection, "0013")
         connection.execute(
             sa.text("INSERT INTO studies VALUES ('1.2', 'analysed', 'CR1', 1, '', :at, :at, '');"),
             {"at": EPOCH.replace(tzinfo=None)},
@@ -88,12 +96,8 @@ def test_rows_of_an_earlier_version_wait_to_be_described(engine: sa.Engine) -> N
 
 
 def test_instances_of_an_earlier_version_are_noted(engine: sa.Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0048")
+        bring_back(connection, "0048")
         for uid, attributes in (("1.1", '{"00280010":{"vr":"US","Value":[512]}}'), ("1.2", "{}")):
             connection.execute(
                 sa.text(
@@ -114,13 +118,9 @@ def test_instances_of_an_earlier_version_are_noted(engine: sa.Engine) -> None:
 
 
 def test_an_entry_that_was_automatic_by_name_stays_so(engine: sa.Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    config.set_main_option("path_separator", "os")
     AeTitleStore(engine).put(an_entity("CR1"), actor="t", at=EPOCH)
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.downgrade(config, "0049")
+        bring_back(connection, "0049")
         connection.execute(sa.text("UPDATE ae_titles SET compression = 'automatic'"))
     migrate(engine)
     assert AeTitleStore(engine).get("CR1").compression is Compression.AUTOMATIC
