@@ -90,7 +90,8 @@ def summary_sentences(prediction: Prediction) -> Iterator[str]:
     if analysed and refused:
         yield f"Partly analysed: {_images(analysed)} analysed, {_images(refused)} not analysed."
     elif analysed:
-        yield f"{_images(analysed).capitalize()} analysed."
+        count = analysed
+        yield "1 image analysed." if count == 1 else f"{count} images analysed."
     else:
         yield "Not analysed: no image could be analysed."
     if analysed:
