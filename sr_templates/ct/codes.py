@@ -64,7 +64,7 @@ CAUTIONS = MappingProxyType(
         Caution.CUT_OFF: Code("C-CUT-OFF", PRIVATE_SCHEME, "Lungs cut off by the scan"),
         Caution.CONTRAST: Code("C-CONTRAST", PRIVATE_SCHEME, "Contrast agent"),
         Caution.CONTRAST_SEEN: Code(
-            "C-CONTRAST-SEEN", PRIVATE_SCHEME, "Contrast agent seen, none stated"
+            "C-CONTRAST-SEEN", PRIVATE_SCHEME, "Contrast agent seen but not stated"
         ),
         Caution.ORIENTATION: Code(
             "C-ORIENTATION", PRIVATE_SCHEME, "Signs of orientation contradict each other"
@@ -87,7 +87,7 @@ CAUTIONS = MappingProxyType(
         Caution.SURFACE_HAZE: Code(
             "C-SURFACE", PRIVATE_SCHEME, "Lung hazy right under its surface"
         ),
-        Caution.DARK: Code("C-DARK", PRIVATE_SCHEME, "Lung darker than usual, as in emphysema"),
+        Caution.DARK: Code("C-DARK", PRIVATE_SCHEME, "Lung darker than usual as in emphysema"),
         Caution.FINE_LINES: Code("C-FINE-LINES", PRIVATE_SCHEME, "Fine dense lines in haze"),
         Caution.RIND: Code("C-RIND", PRIVATE_SCHEME, "Lung keeps away from the ribs"),
         Caution.SOLID_BORDER: Code(
