@@ -39,7 +39,10 @@ def folder_in_transit(parent: Path) -> Iterator[Path]:
 
 def _remove_left(parent: Path) -> None:
     for each in parent.glob(f"{_PREFIX}*"):
-        held = _opened(each, os.O_RDONLY)
+        try:
+            held = _opened(each, os.O_RDONLY)
+        except FileNotFoundError:  # whose it was has just ended
+            continue
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(each, ignore_errors=True)
