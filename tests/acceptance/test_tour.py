@@ -96,8 +96,13 @@ def test_the_tour_shows_every_kind_of_study_and_leaves_nothing(tmp_path: Path) -
             assert "failed" in overview
             shown = _tested_itself(admin)
             assert "Passed" in shown
-            assert all(f"<td>{stage}</td>" in shown for stage in ("receive", "route", "infer"))
+            for stage in ("receiving it", "choosing the model", "analysing it"):
+                assert f"<td>{stage}</td>" in shown
             assert "SELF_TEST" not in admin.get("/studies").text, "nothing of it stays"
+        undecided = next(each for each in made["studies"] if each["state"] == "undecided")
+        with _signed_in(made, "operator") as operator:
+            page = operator.get(f"/studies/{undecided['study']}").text
+            assert page.count('type="radio" name="mark"') == 2
         metrics = httpx.get(made["node"] + "/metrics", timeout=60).text
         for series in (
             'dicom_node_stage_seconds_count{outcome="done",stage="infer"}',
