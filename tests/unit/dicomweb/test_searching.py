@@ -253,3 +253,12 @@ def test_wildcards_in_uids_are_refused_in_so_many_words(client: TestClient) -> N
         answer = client.get(f"/dicom-web{path}")
         assert answer.status_code == 400
         assert "(0020,000D) holds wildcards" in answer.json()["problem"]
+
+
+def test_a_page_that_lies_too_far_behind_is_refused_in_words(client: TestClient) -> None:
+    """Every match before it would have to be read one by one."""
+    query = "PatientID=P1&ImageType=ABSENT"
+    near = client.get(f"/dicom-web/instances?{query}&offset=5")
+    far = client.get(f"/dicom-web/instances?{query}&offset=999999999")
+    assert (near.status_code, far.status_code) == (200, 413)
+    assert "narrow the query" in far.json()["problem"]

@@ -117,6 +117,15 @@ def test_a_search_gives_dicom_json(client: TestClient) -> None:
     assert item["00741000"] == {"vr": "CS", "Value": ["SCHEDULED"]}
 
 
+def test_a_search_that_would_look_at_all_there_is_is_refused_in_words(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dicom_node.ups.service.MOST_LOOKED_AT", 1)
+    answer = client.get(WORKITEMS, params={"WorklistLabel": "*nowhere*"})
+    assert answer.status_code == 413
+    assert "narrow the query" in answer.json()["detail"]
+
+
 def test_steps_are_had_and_made_in_xml(client: TestClient) -> None:
     """PS3.18 Section 11: a part for each that a search finds, a document for one."""
     headers = {"Accept": XML}
