@@ -13,6 +13,7 @@ from dicom_node.backup.backup import restore as restore_backup
 from dicom_node.backup.errors import BackupError
 from dicom_node.backup.manifest import Manifest, read_manifest
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.counting import counted
 from dicom_node.node.clock import utc_now
 
 
@@ -72,20 +73,23 @@ def restore(
 
 def _report(run: Invocation, folder: Path, outcome: Outcome) -> None:
     _say(run, f"Backup in {folder}", outcome.manifest)
-    run.console.print(f"Copied {outcome.copied} files, removed {outcome.removed}.", highlight=False)
+    run.console.print(
+        f"Copied {counted(outcome.copied, 'file')}, removed {outcome.removed}.",
+        highlight=False,
+    )
     if outcome.missing:
         first = ", ".join(str(each) for each in outcome.missing[:3])
         raise BackupError(
-            f"{len(outcome.missing)} files are named by the databases and not in the archive: "
-            f"{first}. What there is has been backed up."
+            f"{counted(len(outcome.missing), 'file is', 'files are')} named by the databases and "
+            f"not in the archive: {first}. What there is has been backed up."
         )
 
 
 def _say(run: Invocation, what: str, manifest: Manifest) -> None:
     run.console.print(
         f"{what}: {manifest.ae_title}, {manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC, "
-        f"{manifest.files} files of {manifest.bytes / 1e9:.2f} GB, "
-        f"{len(manifest.databases)} databases.",
+        f"{counted(manifest.files, 'file')} of {manifest.bytes / 1e9:.2f} GB, "
+        f"{counted(len(manifest.databases), 'database')}.",
         highlight=False,
         soft_wrap=True,
     )

@@ -11,6 +11,7 @@ from ai_engine.calibration.objective import parse_objective
 from ai_engine.kinds.shipped import CHEST_MODEL
 from ai_engine.prediction import ModelIdentity
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.counting import counted
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.clock import utc_now
@@ -150,7 +151,8 @@ def _show(run: Invocation, outcome: "CalibrationOutcome", *, dry_run: bool) -> N
     run.console.print(table)
     if outcome.without_score:
         run.console.print(
-            f"{outcome.without_score} verdicts were left out: these weights have not scored them.",
+            f"Left out: {counted(outcome.without_score, 'verdict')} that these weights have not "
+            "scored.",
             highlight=False,
         )
 

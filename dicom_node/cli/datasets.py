@@ -10,6 +10,7 @@ from rich.table import Table
 
 from ai_engine.errors import AiEngineError
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.counting import counted
 from dicom_node.models.cards import ModelUnavailableError
 
 commands = typer.Typer(help="Put data sets together to train on.", no_args_is_help=True)
@@ -153,4 +154,7 @@ def nsclc(
         convert_nsclc(studies, out)
     except AiEngineError as error:
         raise ModelUnavailableError(str(error)) from error
-    run.console.print(f"Written into {out}: {len(studies)} studies.", highlight=False)
+    run.console.print(
+        f"Written into {out}: {counted(len(studies), 'study', 'studies')}.",
+        highlight=False,
+    )

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.counting import counted
 from dicom_node.cli.status import CONFLICT_ADVICE
 from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.host import Role
@@ -112,7 +113,7 @@ def _describe(run: Invocation) -> None:
     with Progress(console=run.console) as bar:
         task = bar.add_task("Reading attributes for queries", total=pending)
         count = describing.run(lambda rows: bar.update(task, advance=rows))
-    run.console.print(f"Attributes for queries: {count} objects read.", highlight=False)
+    run.console.print(f"Attributes for queries: {counted(count, 'object')} read.", highlight=False)
 
 
 def _report(console: Console, name: str, check: Callable[[], str]) -> bool:
@@ -175,7 +176,7 @@ def _check_database(run: Invocation) -> str:
     repositories = run.repositories()
     current, _ = schema_revision(repositories.engine)
     counts = repositories.index.counts()
-    return f"schema {current}, {sum(counts.values())} studies"
+    return f"schema {current}, {counted(sum(counts.values()), 'study', 'studies')}"
 
 
 def _check_openid(run: Invocation) -> str:
@@ -221,4 +222,4 @@ def _rebuild(run: Invocation) -> None:
         repositories.index.record(batch)
         count += len(batch)
     repositories.describing.run()  # what the node made of them
-    run.console.print(f"{count} objects read back into the index.")
+    run.console.print(f"{counted(count, 'object')} read back into the index.")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.counting import counted
 from dicom_node.errors import ConfigurationError, ConflictError, NotFoundError
 from dicom_node.node.clock import utc_now
 from dicom_node.node.erasing import Erasing, Held
@@ -36,18 +37,20 @@ def erase(
         run.console.print(_said(each), highlight=False, soft_wrap=True)
     if busy := [each.study_instance_uid for each in held if each.busy]:
         raise ConflictError(
-            f"{len(busy)} studies are still being received, analysed or delivered: "
+            f"{counted(len(busy), 'study is', 'studies are')} still being received, analysed or "
+            "delivered: "
             f"{', '.join(busy)}. Wait until dicom-node status shows them done."
         )
     if not yes:
         run.console.print("Nothing was erased. --yes erases this for good.")
         return
     erasing.erase(held, actor=getpass.getuser(), why=why, at=utc_now())
-    run.console.print(f"Erased {len(held)} studies.", highlight=False)
+    run.console.print(f"Erased {counted(len(held), 'study', 'studies')}.", highlight=False)
 
 
 def _said(held: Held) -> str:
     return (
-        f"{held.study_instance_uid}: {held.images} images, {held.results} results, "
-        f"{held.validated} validated images"
+        f"{held.study_instance_uid}: {counted(held.images, 'image')}, "
+        f"{counted(held.results, 'result')}, "
+        f"{counted(held.validated, 'validated image')}"
     )

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.counting import counted
 from dicom_node.cli.listing import AsJson, plain, write_json
 from dicom_node.node.mending import make_held
 
@@ -52,13 +53,13 @@ def retry(context: typer.Context, study: Study = "") -> None:
     held = make_held(run.repositories())
     seen = held.look_again(actor=getpass.getuser(), study_instance_uid=study)
     run.console.print(
-        f"{seen.released} objects pass now and will be sent; {seen.reopened} jobs will be done "
-        "again to make theirs anew.",
+        f"{counted(seen.released, 'object passes', 'objects pass')} now and will be sent; "
+        f"{counted(seen.reopened, 'job')} will be done again to make theirs anew.",
         highlight=False,
     )
     if seen.kept:
         run.console.print(
-            f"{seen.kept} reports of verdicts still fail and stay held: dicom-node evidence held "
+            f"Still held: {counted(seen.kept, 'report')} of verdicts; dicom-node evidence held "
             "says why.",
             highlight=False,
         )

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.counting import counted
 from dicom_node.errors import ConfigurationError, NodeError
 from dicom_node.network.associations import Destination
 from dicom_node.network.storage_scu import echo as send_echo
@@ -65,7 +66,7 @@ def send(
     run.console.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} objects stored.")
     if failed:
         run.console.print(_failures(failed))
-        raise NotStoredError(f"{len(failed)} objects were not stored")
+        raise NotStoredError(f"{counted(len(failed), 'object was', 'objects were')} not stored")
 
 
 def _peer(run: Invocation, to: str) -> Destination:

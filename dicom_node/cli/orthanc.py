@@ -16,6 +16,7 @@ from dicom_node.archive.orthanc import OrthancArchive
 from dicom_node.archive.part10 import decode_head
 from dicom_node.audit.events import act
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.counting import counted
 from dicom_node.configuration.peer_credentials import Credentials
 from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.errors import ConfigurationError, NodeError, NotFoundError
@@ -69,7 +70,7 @@ def pull(
         handing = _Handing(run, title, remote)
         if query:
             found = remote.find(_matching(query), limit=limit)
-            run.console.print(f"{len(found)} studies match.")
+            run.console.print(f"{counted(len(found), 'study matches', 'studies match')}.")
             handing.all(found)
             return
         cursor = ChangeCursor(run.settings().data_dir / "orthanc", _url(run, title, url))
@@ -119,7 +120,9 @@ def push(
         words = f"{run.settings().network.ae_title}: {kinds}"
         for each in marked:
             remote.mark(each, words)
-    run.console.print(f"{len(paths)} objects are there; the study says {words!r}.")
+    run.console.print(
+        f"{counted(len(paths), 'object is', 'objects are')} there; the study says {words!r}.",
+    )
     if left_out:
         run.console.print(f"Not sent: {'; '.join(left_out)}.")
 
@@ -229,8 +232,8 @@ def _read_on(
     begun = cursor.read() or 0
     if newest < begun:
         raise ConfigurationError(
-            f"the change feed has {newest} entries and was read up to {begun}: it is another "
-            "Orthanc's by now. --from-now reads on from its end."
+            f"the change feed has {counted(newest, 'entry', 'entries')} and was read up to "
+            f"{begun}: it is another Orthanc's by now. --from-now reads on from its end."
         )
     count = 0
     for study in remote.stable_studies(begun):
@@ -239,7 +242,7 @@ def _read_on(
         cursor.move(study.sequence)
         count += 1
     cursor.move(max(newest, cursor.read() or 0))
-    run.console.print(f"{count} studies were new.")
+    run.console.print(f"{counted(count, 'study was', 'studies were')} new.")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.counting import counted
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
@@ -78,13 +79,15 @@ def retention(
         console.print(table)
     verb = "Removed" if run else "To be removed"
     console.print(
-        f"{verb}: {removed.instances} images and {removed.results} results of "
-        f"{len(removed.studies)} studies, {removed.size / 1e6:.1f} MB.",
+        f"{verb}: {counted(removed.instances, 'image')} and "
+        f"{counted(removed.results, 'result')} of "
+        f"{counted(len(removed.studies), 'study', 'studies')}, {removed.size / 1e6:.1f} MB.",
         highlight=False,
     )
     if count := len(removed.only_here):
         console.print(
-            f"The results of {count} studies stay, because their reports are nowhere else.",
+            f"The results of {counted(count, 'study', 'studies')} stay, because their reports are "
+            "nowhere else.",
             highlight=False,
         )
 
@@ -117,5 +120,6 @@ def _show_orphans(
     verb = "Removed" if remove else "Found"
     total = sum(size for _, size in found) / 1e6
     console.print(
-        f"{verb}: {len(found)} files that nothing refers to, {total:.1f} MB.", highlight=False
+        f"{verb}: {counted(len(found), 'file')} to which nothing refers, {total:.1f} MB.",
+        highlight=False,
     )

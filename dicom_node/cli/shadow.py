@@ -8,6 +8,7 @@ from rich.table import Table
 
 from ai_engine.kinds.shipped import CHEST_MODEL
 from dicom_node.cli.context import Invocation, invocation
+from dicom_node.cli.counting import counted
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.errors import ConfigurationError
 from dicom_node.node.clock import utc_now
@@ -80,7 +81,8 @@ def _report(run: Invocation, name: str, version: str, *, as_json: bool) -> None:
     table = Table(
         "Device", "Label", "Images", "Calls as champion", "Kappa", "Shift", "Verdicts",
         "Champion right", "Shadow right", "AUC difference", "Shadow is",
-        title=f"{name}/{which} as shadow: {report.images} images", title_justify="left", box=None,
+        title=f"{name}/{which} as shadow: {counted(report.images, 'image')}",
+        title_justify="left", box=None,
     )  # fmt: skip
     for each in report.agreements:
         table.add_row(*_cells(each, titles))

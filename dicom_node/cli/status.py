@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dicom_node.cli.context import invocation
+from dicom_node.cli.counting import counted
 from dicom_node.cli.deliveries import show_outages, show_standings
 from dicom_node.cli.hosts import show_hosts
 from dicom_node.cli.listing import AsJson, write_json
@@ -82,7 +83,10 @@ def retry(
     actor = getpass.getuser()
     studies = make_studies(repositories).rerun_failed(actor=actor, study_instance_uid=study)
     deliveries = 0 if study else make_deliveries(repositories).retry(actor=actor)
-    run.console.print(f"{studies} studies and {deliveries} deliveries will be tried again.")
+    run.console.print(
+        f"{counted(studies, 'study', 'studies')} and "
+        f"{counted(deliveries, 'delivery', 'deliveries')} will be tried again."
+    )
 
 
 def _studies(records: tuple[StudyRecord, ...]) -> Table:

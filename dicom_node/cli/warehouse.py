@@ -12,6 +12,7 @@ from rich.table import Table
 
 from dicom_node.audit.events import export as exported
 from dicom_node.cli.context import invocation
+from dicom_node.cli.counting import counted
 from dicom_node.cli.listing import AsJson, write_json
 from dicom_node.domain.evidence import EvidenceSet
 from dicom_node.domain.warehouse import WarehouseFilter, WarehouseRecord
@@ -103,8 +104,9 @@ def export(
     )
     run.console.print(_table(summary))
     run.console.print(
-        f"{sum(summary.images.values())} images, {summary.reports} reports and {summary.boxes} "
-        f"boxes in {out}.",
+        f"{counted(sum(summary.images.values()), 'image')}, "
+        f"{counted(summary.reports, 'report')} and "
+        f"{counted(summary.boxes, 'box', 'boxes')} in {out}.",
         highlight=False,
     )
     for reason, count in sorted(summary.skipped.items()):

@@ -159,7 +159,7 @@ def test_studies_are_pulled_by_a_query(
 ) -> None:
     study = uploaded(plain_orthanc, tmp_path, PatientID="P-1313")
     uploaded(plain_orthanc, tmp_path, PatientID="P-1314")
-    assert "1 studies match" in run("pull", MODALITY, "--query", "PatientID=P-1313")
+    assert "1 study matches" in run("pull", MODALITY, "--query", "PatientID=P-1313")
     reception.recorder.wait_for(InstanceReceived, 2)
     assert received(reception, study) == 2
     assert "0 studies match" in run("pull", MODALITY, "--query", "PatientID=NOBODY")
@@ -260,7 +260,7 @@ def test_a_pull_that_is_killed_goes_on_where_it_was_and_leaves_no_images_about(
 
     proxy.holds = lambda _method, _path: False
     said = run("pull", MODALITY, url=proxy.url)
-    assert ("2 of 2 objects handed over" in said, "1 studies were new" in said) == (True, True)
+    assert ("2 of 2 objects handed over" in said, "1 study was new" in said) == (True, True)
     wait_until(lambda: received(reception, second) == 2, "the second study")
     assert received(reception, first) == 2
     assert left_behind(stores) == []
@@ -281,7 +281,7 @@ def test_an_orthanc_that_goes_away_in_the_midst_is_pulled_from_again(
     assert received(reception, study) == 0, "half a study is no study"
     assert left_behind(stores) == []
     proxy.drops = lambda _method, _path: False
-    assert "1 studies were new" in run("pull", MODALITY, url=proxy.url)
+    assert "1 study was new" in run("pull", MODALITY, url=proxy.url)
     wait_until(lambda: received(reception, study) == 2, "the study")
 
 

@@ -267,12 +267,12 @@ def test_migrating_reads_from_the_archive_what_an_earlier_version_did_not_keep(
     engine = make_engine(f"sqlite:///{tmp_path / 'data' / 'hotbase.sqlite'}")
     StudyIndex(engine).record([replace(stored, attributes=None)])
     said = dicom_node("migrate").output
-    assert "Attributes for queries: 1 objects read." in said
+    assert "Attributes for queries: 1 object read." in said
     with engine.connect() as connection:
         assert connection.scalar(sa.select(STUDY_ATTRIBUTES.c.patient_id)) == "P1"
     assert "Attributes for queries" not in dicom_node("migrate").output
     StudyIndex(engine).clear()
-    assert "1 objects read back" in dicom_node("doctor", "--rebuild-index").output
+    assert "1 object read back" in dicom_node("doctor", "--rebuild-index").output
     with engine.connect() as connection:
         assert connection.scalar(sa.select(STUDY_ATTRIBUTES.c.patient_id)) == "P1"
     engine.dispose()

@@ -124,7 +124,7 @@ def test_the_warehouse_is_exported_with_counts_and_reasons(
 ) -> None:
     out = tmp_path / "out"
     said = dicom_node("warehouse", "export", str(out)).output
-    assert "1 images, 0 reports" in said
+    assert "1 image, 0 reports" in said
     assert "89: the file is gone" in said
     (file,) = out.rglob("*.dcm")
     assert dcmread(file).PatientIdentityRemoved == "YES"

@@ -91,7 +91,7 @@ def test_what_is_held_is_listed_with_file_reason_and_next_step(repositories: Rep
 def test_what_still_fails_is_made_again(repositories: Repositories) -> None:
     hold(repositories)
     said = dicom_node("evidence", "retry", STUDY)
-    assert "0 objects pass now and will be sent; 1 jobs will be done again" in said
+    assert "0 objects pass now and will be sent; 1 job will be done again" in said
     assert repositories.hotbase.jobs(STUDY)[0]["state"] == JobState.PENDING
     assert [each.study_instance_uid for each in repositories.index.receiving()] == [STUDY]
     assert "Held back: 1 sc" in dicom_node("status")
@@ -103,7 +103,7 @@ def test_a_file_that_is_gone_stops_nothing(repositories: Repositories, lost: str
     (path,) = (repositories.settings.data_dir / lost).rglob("*.dcm")
     path.unlink()
     said = dicom_node("evidence", "retry")
-    assert "1 jobs will be done again" in said
+    assert "1 job will be done again" in said
 
 
 def test_status_says_what_an_image_cannot_carry(repositories: Repositories) -> None:

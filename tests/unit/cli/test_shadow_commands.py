@@ -128,7 +128,7 @@ def test_a_shadow_is_set_followed_reported_and_ended(
     report = dicom_node("models", "shadow", "report").output
     listed = json.loads(dicom_node("models", "shadow", "report", "--json").output)
     assert isinstance(listed, list)
-    assert f"{CHEST_MODEL}/{SHADOW} as shadow: 1 images" in report
+    assert f"{CHEST_MODEL}/{SHADOW} as shadow: 1 image" in report
     assert "Not scored: 1" in report
     assert "no longer runs" in dicom_node("models", "shadow", CHEST_MODEL, "off").output
     assert (
