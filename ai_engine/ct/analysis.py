@@ -28,6 +28,7 @@ from ai_engine.ct.masks import pack_label
 from ai_engine.ct.placing import placed
 from ai_engine.ct.regions import LABELS, find_regions, measure_patterns
 from ai_engine.ct.results import Caution, CtAnalysis, Pattern
+from ai_engine.ct.skeleton_axes import SkeletonAxes, skeleton_axes
 from ai_engine.ct.volume import CtVolume, read_volume
 
 
@@ -80,9 +81,10 @@ def analyse_volume(
     first, levels = body.start + slices.start, _levels(lungs, len(chest.hounsfield))
     require_continuous(chest.part(levels), first + levels.start)
     require_whole_view(lungs)
-    require_upright(lungs)
+    axes = skeleton_axes(lungs.cavity.thorax, lungs.cavity.lungs)
+    require_upright(lungs, axes)
     require_two_sides(lungs)
-    analysis = _analysed(chest, lungs, source or HighAttenuation(), threads)
+    analysis = _analysed(chest, lungs, axes, source or HighAttenuation(), threads)
     return placed(analysis, volume.geometry, first)
 
 
@@ -92,11 +94,13 @@ def _levels(lungs: LungMasks, count: int) -> range:
     return lungs.grid.slices_of(range(int(levels[0]), int(levels[-1]) + 1), count)
 
 
-def _analysed(volume: CtVolume, lungs: LungMasks, source: MaskSource, threads: int) -> CtAnalysis:
+def _analysed(
+    volume: CtVolume, lungs: LungMasks, axes: SkeletonAxes, source: MaskSource, threads: int
+) -> CtAnalysis:
     mask = source.find(volume, lungs, threads=threads)
     regions = find_regions(volume.geometry, lungs, mask)
     measurements = measure(volume, lungs, regions.labels)
-    cautions = find_cautions(volume, lungs, mask, measurements)
+    cautions = find_cautions(volume, lungs, axes, mask, measurements)
     ranges = slice_ranges([_patterns(plane) for plane in regions.labels])
     return CtAnalysis(
         method=source.identity,

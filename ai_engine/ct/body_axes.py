@@ -14,7 +14,7 @@ from ai_engine.ct.lungs import LEFT, RIGHT, LungMasks
 from ai_engine.ct.morphology import Mask
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.separation import is_across, midline
-from ai_engine.ct.skeleton_axes import SkeletonAxes, skeleton_axes
+from ai_engine.ct.skeleton_axes import SkeletonAxes
 from ai_engine.ct.thorax import TISSUE, Floats, spine_rows
 
 KNOWN = 0.25
@@ -84,7 +84,7 @@ def require_possible_volume(lungs: LungMasks) -> None:
         raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
 
 
-def require_upright(lungs: LungMasks) -> None:
+def require_upright(lungs: LungMasks, axes: SkeletonAxes) -> None:
     """Refuse a chest that lies on its side, stands on its head or has its spine in front.
 
     Raises
@@ -98,7 +98,6 @@ def require_upright(lungs: LungMasks) -> None:
             "patient lies on the side and the header says otherwise"
         )
         raise CtRefusedError(CtRefusalReason.CONTRADICTORY, detail)
-    axes = skeleton_axes(lungs.cavity.thorax, lungs.cavity.lungs)
     if _is_upright(axes) or is_orientation_unsure(lungs, axes):
         return
     if _stands_on_its_head(lungs):
@@ -135,13 +134,11 @@ def require_whole_view(lungs: LungMasks) -> None:
         raise CtRefusedError(CtRefusalReason.FIELD_OF_VIEW, detail)
 
 
-def is_orientation_unsure(lungs: LungMasks, axes: SkeletonAxes | None = None) -> bool:
+def is_orientation_unsure(lungs: LungMasks, axes: SkeletonAxes) -> bool:
     """Whether spine, ribs and windpipe contradict each other: none of them is believed.
 
-    Any two of them tell the third. ``axes`` are looked for unless given.
+    Any two of them tell the third.
     """
-    if axes is None:
-        axes = skeleton_axes(lungs.cavity.thorax, lungs.cavity.lungs)
     if min(abs(axes.spine), abs(axes.fall)) < KNOWN or not _is_windpipe_above(lungs):
         return False
     return bool(axes.spine * axes.fall < 0)

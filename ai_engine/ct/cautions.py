@@ -18,6 +18,7 @@ from ai_engine.ct.morphology import Mask
 from ai_engine.ct.noise import tissue_noise
 from ai_engine.ct.pleural_layer import pleural_layer
 from ai_engine.ct.results import Caution, LungMeasurement, Side
+from ai_engine.ct.skeleton_axes import SkeletonAxes
 from ai_engine.ct.solid_lung import solid_lung
 from ai_engine.ct.surface_edge import late_beginning
 from ai_engine.ct.surface_haze import surface_haze
@@ -103,7 +104,7 @@ Measurements = tuple[LungMeasurement, LungMeasurement, LungMeasurement]
 
 
 def find_cautions(
-    volume: CtVolume, lungs: LungMasks, found: Mask, measurements: Measurements
+    volume: CtVolume, lungs: LungMasks, axes: SkeletonAxes, found: Mask, measurements: Measurements
 ) -> tuple[Caution, ...]:
     """The cautions that apply, in the order of `Caution`; ``found`` is the inhomogeneity."""
     both = measurements[2]
@@ -117,7 +118,7 @@ def find_cautions(
         Caution.CUT_OFF: _is_cut_off(lungs),
         Caution.CONTRAST: volume.contrast,
         Caution.CONTRAST_SEEN: not volume.contrast and has_contrast(lungs),
-        Caution.ORIENTATION: is_orientation_unsure(lungs),
+        Caution.ORIENTATION: is_orientation_unsure(lungs, axes),
         Caution.HEART_RIGHT: has_heart_on_the_right(lungs),
         Caution.THICK: volume.geometry.spacing[0] > THICKEST,
         Caution.NOISY: tissue_noise(lungs.grid) > NOISE,

@@ -12,6 +12,7 @@ from ai_engine.ct.body_axes import is_orientation_unsure, require_upright
 from ai_engine.ct.lungs import LEFT, RIGHT, find_lungs
 from ai_engine.ct.refusal import CtRefusalReason, CtRefusedError
 from ai_engine.ct.results import Caution
+from ai_engine.ct.skeleton_axes import skeleton_axes
 from ai_engine.ct.volume import CtVolume
 from tests.integration.ai_engine_ct.scans import SCANS, scan
 from tests.integration.ai_engine_ct.thinning import thinned
@@ -87,8 +88,9 @@ def test_a_chest_that_lies_as_stated_is_not_doubted(name: str, part: str) -> Non
         "middle half": (top + quarter, top + 3 * quarter),
     }[part]
     lungs = find_lungs(volume.part(range(begin, end)))
-    require_upright(lungs)
-    assert not is_orientation_unsure(lungs)
+    axes = skeleton_axes(lungs.cavity.thorax, lungs.cavity.lungs)
+    require_upright(lungs, axes)
+    assert not is_orientation_unsure(lungs, axes)
 
 
 @pytest.mark.parametrize("name", SCANS)
