@@ -262,8 +262,13 @@ class ReviewQueue(Protocol):
         """Return what a reader, by user name, saw first on an item."""
         ...
 
-    def said_first(self, items: Collection[str], reader: str) -> frozenset[str]:
-        """Return on which of these items a reader has said what is to be seen."""
+    def unread_items(
+        self, reader: str, *, everything: bool, studies: Collection[str]
+    ) -> Mapping[str, str]:
+        """Return the open items that a reader has yet to judge unseen, and their studies.
+
+        Of these studies, those that a route wants read first, or ``everything``.
+        """
         ...
 
     def unread_studies(

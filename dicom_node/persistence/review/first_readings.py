@@ -1,6 +1,6 @@
 """First readings in the Hotbase, and the decided items that tell what became of them."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -46,24 +46,33 @@ def find(connection: sa.Connection, item_id: str, reader: str) -> FirstReading |
     return None if stored is None else _FIRST.validate_python(stored)
 
 
-def said_on(connection: sa.Connection, items: Collection[str], reader: str) -> frozenset[str]:
-    """Return on which of these items a reader has said what is to be seen."""
-    columns = FIRST_READINGS.c
-    query = sa.select(columns.item_id).where(columns.item_id.in_(items), columns.reader == reader)
-    return frozenset(connection.scalars(query))
+def unread_items(
+    connection: sa.Connection, reader: str, *, everything: bool, studies: Collection[str]
+) -> dict[str, str]:
+    """Return the open items that a reader has yet to judge unseen, and their studies."""
+    items = REVIEW_ITEMS.c
+    query = sa.select(items.item_id, items.study_instance_uid).where(
+        items.study_instance_uid.in_(sorted(studies)), *_unread(reader, everything=everything)
+    )
+    return {row.item_id: row.study_instance_uid for row in connection.execute(query)}
 
 
 def unread_studies(
     connection: sa.Connection, reader: str, *, everything: bool, study: str | None
 ) -> frozenset[str]:
     """Return the studies with an open result that a reader has yet to judge unseen."""
-    items, said = REVIEW_ITEMS.c, FIRST_READINGS.c
-    has_said = sa.exists().where(said.item_id == items.item_id, said.reader == reader)
-    kept = IS_OPEN if everything else IS_TO_READ_FIRST
-    query = sa.select(items.study_instance_uid).where(kept, items.reopened == 0, ~has_said)
+    items = REVIEW_ITEMS.c
+    query = sa.select(items.study_instance_uid).where(*_unread(reader, everything=everything))
     if study is not None:
         query = query.where(items.study_instance_uid == study)
     return frozenset(connection.scalars(query))
+
+
+def _unread(reader: str, *, everything: bool) -> Sequence[sa.ColumnExpressionArgument[bool]]:
+    """Select what a reader has yet to judge unseen: what was decided once, everybody may know."""
+    items, said = REVIEW_ITEMS.c, FIRST_READINGS.c
+    has_said = sa.exists().where(said.item_id == items.item_id, said.reader == reader)
+    return (IS_OPEN if everything else IS_TO_READ_FIRST), items.reopened == 0, ~has_said
 
 
 def judged_labels(connection: sa.Connection, most: int) -> Iterator[JudgedLabel]:

@@ -261,10 +261,14 @@ class HotbaseReviewQueue:
         with self._read() as connection:
             return first_readings.find(connection, item_id, reader)
 
-    def said_first(self, items: Collection[str], reader: str) -> frozenset[str]:
-        """Return on which of these items a reader has said what is to be seen."""
+    def unread_items(
+        self, reader: str, *, everything: bool, studies: Collection[str]
+    ) -> Mapping[str, str]:
+        """Return the open items that a reader has yet to judge unseen, and their studies."""
         with self._read() as connection:
-            return first_readings.said_on(connection, items, reader)
+            return first_readings.unread_items(
+                connection, reader, everything=everything, studies=studies
+            )
 
     def unread_studies(
         self, reader: str, *, everything: bool, study: str | None = None

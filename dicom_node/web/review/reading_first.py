@@ -1,16 +1,13 @@
 """Reading first: what a reader sees is said before the model's result is shown."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from dicom_node.domain.review.ct import PATTERNS
 from dicom_node.domain.review.first_reading import FirstReading
-from dicom_node.domain.review.queue import ItemFilter, Page, ReviewQueue, Sort
+from dicom_node.domain.review.queue import ReviewQueue
 from dicom_node.domain.review.review import OTHER_LABEL, ReviewDetails, ReviewItem
 from dicom_node.domain.user import User
-
-# Of the studies of a page, or of one: more than there are.
-_MOST_ITEMS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,15 +16,6 @@ class Asked:
 
     label: str
     title: str
-
-
-def is_hidden(item: ReviewItem, user: User, *, said: bool) -> bool:
-    """Whether the model's result is kept from somebody who has not said what is to be seen.
-
-    Of an item that was decided once, everybody may know the result.
-    """
-    reads_first = item.reads_first or user.reads_first
-    return reads_first and item.is_open and not item.reopened and not said
 
 
 WithheldFrom = Callable[[User, str], bool]
@@ -59,10 +47,12 @@ def hidden_of(review_queue: ReviewQueue, items: Sequence[ReviewItem], user: User
     With these go earlier results of their studies, which say much the same, unless the verdict on
     them is this reader's own.
     """
-    studies = {each.study_instance_uid for each in items}
-    kept = _to_read_first(review_queue, studies, user)
-    of_studies = {each.study_instance_uid for each in kept}
-    open_ones = {each.item_id for each in kept}
+    open_ones = review_queue.unread_items(
+        user.name,
+        everything=user.reads_first,
+        studies={each.study_instance_uid for each in items},
+    )
+    of_studies = frozenset(open_ones.values())
     return frozenset(
         each.item_id
         for each in items
@@ -73,17 +63,6 @@ def hidden_of(review_queue: ReviewQueue, items: Sequence[ReviewItem], user: User
             and user.name not in each.decided_by
         )
     )
-
-
-def _to_read_first(
-    review_queue: ReviewQueue, studies: Collection[str], user: User
-) -> tuple[ReviewItem, ...]:
-    """Return the open items of studies on which somebody must say first what is to be seen."""
-    wanted = ItemFilter(studies=frozenset(studies))
-    found = review_queue.items(wanted, Sort.NEWEST, Page(size=_MOST_ITEMS)).items
-    hidden = {each.item_id for each in found if is_hidden(each, user, said=False)}
-    said = review_queue.said_first(hidden, user.name) if hidden else frozenset()
-    return tuple(each for each in found if each.item_id in hidden - said)
 
 
 def everything_is_read(_user: User, _study: str | None = None) -> frozenset[str]:

@@ -233,9 +233,19 @@ class FakeReviewQueue:
         """Return what a reader saw first on an item."""
         return self.firsts.get((item_id, reader))
 
-    def said_first(self, items: Collection[str], reader: str) -> frozenset[str]:
-        """Return on which of these items a reader has said what is to be seen."""
-        return frozenset(each for each in items if (each, reader) in self.firsts)
+    def unread_items(
+        self, reader: str, *, everything: bool, studies: Collection[str]
+    ) -> Mapping[str, str]:
+        """Return the open items that a reader has yet to judge unseen, and their studies."""
+        return {
+            each.item_id: each.study_instance_uid
+            for each in (details.item for details in self.details.values())
+            if each.study_instance_uid in studies
+            and each.is_open
+            and not each.reopened
+            and (everything or each.reads_first)
+            and (each.item_id, reader) not in self.firsts
+        }
 
     def unread_studies(
         self, reader: str, *, everything: bool, study: str | None = None

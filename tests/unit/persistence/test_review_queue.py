@@ -352,7 +352,8 @@ def test_agreement_is_counted_alone_and_after_seeing_the_result(
     kept = hotbase.first_reading(one, "ada")
     assert kept is not None
     assert kept.present == ("effusion",)
-    assert hotbase.said_first({one, two}, "ada") == {one}
+    studies = {"1.2.3.1", "1.2.3.2"}
+    assert hotbase.unread_items("ada", everything=True, studies=studies) == {two: "1.2.3.2"}
     hotbase.decide(a_verdict(one, ADA, Judgement.CONFIRMED))
     hotbase.claim(two, BEN)
     hotbase.decide(a_verdict(two, BEN, Judgement.REJECTED))
@@ -395,6 +396,38 @@ def test_studies_that_a_reader_has_yet_to_judge_unseen(review_queue: ReviewQueue
     assert unread("bob", everything=False, study="1.2.3.2") == frozenset()
     review_queue.decide(a_verdict(first, ADA, Judgement.CONFIRMED))
     assert unread("bob", everything=True) == {"1.2.3.2", "1.2.3.3"}, "a decided result is known"
+
+
+def test_what_is_yet_to_be_judged_unseen_is_what_each_item_says(review_queue: ReviewQueue) -> None:
+    """Asked at once, and one item after the other with who has said what of it."""
+    made = [fake_details(number) for number in range(1, 7)]
+    for number, details in enumerate(made):
+        put(review_queue, replace(details, item=replace(details.item, reads_first=number % 2 > 0)))
+    ids = [each.item.item_id for each in made]
+    for item in ids[:4]:
+        review_queue.claim(item, ADA)
+        review_queue.say_first(
+            FirstReading(item_id=item, reader="ada", labels=(), present=(), by_model=())
+        )
+    for item in ids[:2]:
+        review_queue.decide(a_verdict(item, ADA, Judgement.CONFIRMED))
+    studies = {each.item.study_instance_uid for each in made[:-1]}
+    seen = set()
+    for reader in ("ada", "bob"):
+        for everything in (False, True):
+            one_by_one = {
+                item.item_id: item.study_instance_uid
+                for item in map(review_queue.item, ids)
+                if item.study_instance_uid in studies
+                and item.is_open
+                and (everything or item.reads_first)
+                and review_queue.first_reading(item.item_id, reader) is None
+            }
+            found = review_queue.unread_items(reader, everything=everything, studies=studies)
+            assert dict(found) == one_by_one
+            seen.add(tuple(sorted(found)))
+    assert len(seen) == 4, "one for each reader and rule, or the comparison shows little"
+    assert not review_queue.unread_items("bob", everything=True, studies=())
 
 
 def test_neither_order_nor_filter_tells_what_must_be_read_first(review_queue: ReviewQueue) -> None:
