@@ -17,7 +17,8 @@ PASSWORD = "a bench in the dark"  # noqa: S105 - opens nothing but the bench
 _SHARE_OF_ROWS, _SHARE_OF_WRONGS = 0.5, 0.1
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 _CLAIMABLE = re.compile(r'action="/worklist/items/([0-9a-f]{32})/claim"')
-_SHOWN = re.compile(r'id="panel"[^>]* data-item="([0-9a-f]{32})" data-mine="(\d)"')
+_PANEL = re.compile(r'<aside id="panel"[^>]*>')
+_ITEM, _MINE = re.compile(r' data-item="([0-9a-f]{32})"'), re.compile(r' data-mine="(\d)"')
 
 
 @dataclass(slots=True)
@@ -44,6 +45,26 @@ def read_together(address: str, names: Sequence[str], seconds: float) -> Tally:
         for each in [threads.submit(expert.read, until) for expert in experts]:
             together.add(each.result())
     return together
+
+
+def held_item(answer: str) -> str:
+    """Return the item that a verdict's answer shows to read next; empty when nothing is left.
+
+    Raises
+    ------
+    RuntimeError
+        It shows a panel of which that cannot be told: who went on without it would do more than
+        experts do.
+    """
+    panel = _PANEL.search(answer)
+    if panel is None:
+        if "panel" in answer:
+            raise RuntimeError(f"No panel to read in an answer: {answer[:200]}")
+        return ""
+    item, mine = _ITEM.search(panel[0]), _MINE.search(panel[0])
+    if item is None or mine is None:
+        raise RuntimeError(f"A panel does not say whose it is: {panel[0][:200]}")
+    return item[1] if mine[1] == "1" else ""
 
 
 class _Expert:
@@ -113,8 +134,8 @@ class _Expert:
         self.tally.signed.append((item, self.name))
         if len(self.tally.signed) == 1 or self._chance.random() < _SHARE_OF_WRONGS:
             self._note("second signature", self._verdict(item))
-        found = _SHOWN.search(answer.text)
-        shown: str = found[1] if found is not None and found[2] == "1" else ""
+        shown = held_item(answer.text)
+        self.tally.answers["next study shown"] += bool(shown)
         if shown and self._chance.random() < _SHARE_OF_ROWS:
             self._client.post(f"/worklist/items/{shown}/release").raise_for_status()
             return ""

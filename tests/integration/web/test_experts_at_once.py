@@ -26,5 +26,8 @@ def test_twenty_experts_at_once_decide_nothing_twice_and_lose_nothing(
     assert (found.twice, found.lost) == (0, 0)
     assert found.left > 0, "there was something to compete for until the end"
     assert found.decided > 0
+    # Else they read otherwise than pages have people read, and the figures are of something else.
+    assert found.tally.answers["next study shown"] > 0
+    assert found.tally.answers["claim taken"] > 0
     assert not found.tally.answers["second signature taken"]
     assert found.tally.answers["second signature refused (409)"] > 0
