@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from dicom_node.errors import InvalidFieldsError
@@ -141,3 +142,11 @@ class User:
     def may_verify(self) -> bool:
         """Whether a verdict of this person verifies (PS3.3 C.17.2); else it only attests."""
         return UserRole.EXPERT in self.roles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSession:
+    """Somebody who is signed in, and since when."""
+
+    user: User
+    begun_at: datetime

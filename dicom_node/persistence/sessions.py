@@ -6,7 +6,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from dicom_node.domain.user import UserSession
 from dicom_node.persistence.access_tables import SESSIONS
+from dicom_node.persistence.corridor.tables import USERS
+from dicom_node.persistence.users import user_of
 
 _KEY_BYTES = 24
 
@@ -36,14 +39,19 @@ class SessionStore:
             connection.execute(sa.insert(SESSIONS).values(**row))
         return key
 
-    def begun_at(self, key: str, user_name: str) -> datetime | None:
-        """Return when a user's session began; None where it has ended, or never was."""
-        query = sa.select(SESSIONS.c.begun_at).where(
-            SESSIONS.c.digest == _digest(key), SESSIONS.c.user_name == user_name
+    def find(self, key: str, user_name: str) -> UserSession | None:
+        """Return a user's session, with the user as they are now; None where there is none.
+
+        There is none where it has ended, where it never was, and where the user is no more.
+        """
+        query = (
+            sa.select(USERS, SESSIONS.c.begun_at)
+            .join(SESSIONS, SESSIONS.c.user_name == USERS.c.name)
+            .where(SESSIONS.c.digest == _digest(key), USERS.c.name == user_name)
         )
         with self._engine.connect().execution_options(read_only=True) as connection:
-            found: datetime | None = connection.scalar(query)
-            return found
+            row = connection.execute(query).mappings().first()
+        return None if row is None else UserSession(user=user_of(row), begun_at=row["begun_at"])
 
     def end_of_passwords(self) -> int:
         """End every session that was begun with a password; return how many."""

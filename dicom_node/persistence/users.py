@@ -23,14 +23,14 @@ class UserStore:
         """Return every user, by name."""
         with self._read() as connection:
             rows = connection.execute(sa.select(USERS).order_by(USERS.c.name)).mappings()
-            return tuple(_user(row) for row in rows)
+            return tuple(user_of(row) for row in rows)
 
     def find(self, name: str) -> User | None:
         """Return one user, or None."""
         with self._read() as connection:
             row = connection.execute(sa.select(USERS).where(USERS.c.name == name)).mappings()
             found = row.first()
-        return _user(found) if found else None
+        return user_of(found) if found else None
 
     def get(self, name: str) -> User:
         """Return one user.
@@ -200,7 +200,7 @@ def _said(connection: sa.Connection, name: str) -> list[str]:
     row = connection.execute(query).mappings().first()
     if row is None:
         raise _unknown(name)
-    return _detail(_user(row))
+    return _detail(user_of(row))
 
 
 def _detail(user: User) -> list[str]:
@@ -223,7 +223,8 @@ def _row(user: User) -> dict[str, Any]:
     }
 
 
-def _user(row: sa.RowMapping) -> User:
+def user_of(row: sa.RowMapping) -> User:
+    """Return the user whom a row of the table of users describes."""
     return User(
         name=row["name"],
         title=row["title"],

@@ -150,7 +150,6 @@ def _shown(hosts: Callable[[], Sequence[Host]]) -> list[dict[str, object]]:
 
 
 def _add_pages(application: FastAPI, pages: Pages) -> None:
-    application.state.accounts = pages.accounts
     application.state.sessions = pages.sessions
     application.state.people = pages.people
     application.state.clock = pages.clock

@@ -10,7 +10,7 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from dicom_node.configuration.keys import kept_key
-from dicom_node.domain.user import PERMISSIONS_OF_ROLE, Permission, User
+from dicom_node.domain.user import PERMISSIONS_OF_ROLE, Permission, User, UserSession
 from dicom_node.errors import ConfigurationError, NodeError
 from dicom_node.web.languages import CHOSEN
 from dicom_node.web.records import now
@@ -70,8 +70,8 @@ class Sessions(Protocol):
         ``is_elsewhere`` says that the user has signed in at a provider, not with a password.
         """
 
-    def begun_at(self, key: str, user_name: str) -> datetime | None:
-        """Return when a user's session began; None where it has ended."""
+    def find(self, key: str, user_name: str) -> UserSession | None:
+        """Return a user's session, with the user as they are now; None where there is none."""
 
     def end(self, key: str) -> None:
         """End a session."""
@@ -168,15 +168,16 @@ def signed_in(request: Request) -> User:
         was begun with a password and the provider alone lets people in.
     """
     sessions: Sessions = request.app.state.sessions
-    accounts: Accounts = request.app.state.accounts
     name = request.session.get("user")
-    user = accounts.find(name) if name else None
-    if user is None or user.disabled or user.epoch != request.session.get("epoch"):
+    if not name:
+        raise NotSignedInError("sign in first.")
+    found = sessions.find(request.session.get("key", ""), name)
+    if found is None or now(request) - found.begun_at >= timedelta(seconds=ABSOLUTE_SECONDS):
+        raise NotSignedInError("sign in again.")
+    user = found.user
+    if user.disabled or user.epoch != request.session.get("epoch"):
         raise NotSignedInError("sign in first.")
     if request.app.state.only_elsewhere and request.session.get("by") != ELSEWHERE:
-        raise NotSignedInError("sign in again.")
-    begun = sessions.begun_at(request.session.get("key", ""), user.name)
-    if begun is None or now(request) - begun >= timedelta(seconds=ABSOLUTE_SECONDS):
         raise NotSignedInError("sign in again.")
     idle = _now(request) - request.session.get("seen", 0)
     if idle >= SESSION_SECONDS:
