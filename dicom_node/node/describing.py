@@ -53,6 +53,10 @@ class Describing:
             described += len(rows)
             progress(len(rows))
             self._stopped.wait(_BREATH)
+        while not self._stopped.is_set() and (noted := self._store.note(_PAGE)):
+            described += noted
+            progress(noted)
+            self._stopped.wait(_BREATH)
         if described:
             _LOG.info("attributes read rows=%d", described)
         return described

@@ -100,6 +100,14 @@ INSTANCE_ATTRIBUTES = sa.Table(
         "sop_class_uid",
         *(key.column for key in NOTED_KEYS),
     ),
+    # False of what an earlier version has written, until somebody has noted it.
+    sa.Column("noted", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Index(
+        "ix_instance_attributes_unnoted",
+        "sop_instance_uid",
+        sqlite_where=sa.text("noted = 0"),
+        postgresql_where=sa.text("NOT noted"),
+    ),
     # Which classes a study has, and how many of each, is said without reading its instances.
     sa.Index("ix_instance_attributes_classes", "study_instance_uid", "sop_class_uid"),
 )

@@ -71,10 +71,13 @@ class AttributeStore:
         self._repeatable = repeatable(engine)
 
     def count(self) -> int:
-        """Return how many rows are not described."""
+        """Return how many rows are not described, and how many lack their notes."""
         queries = (
             sa.select(sa.func.count()).select_from(INSTANCES).where(~INSTANCES.c.described),
             sa.select(sa.func.count()).where(~EVIDENCE.c.described, ~IS_REMOVED),
+            sa.select(sa.func.count())
+            .select_from(INSTANCE_ATTRIBUTES)
+            .where(~INSTANCE_ATTRIBUTES.c.noted),
         )
         with self._read() as connection:
             return sum(connection.scalar(each) or 0 for each in queries)
@@ -125,6 +128,40 @@ class AttributeStore:
             _forget(connection, lost)
             _mark(connection, INSTANCES, [row for row, _ in read if not row.is_evidence])
             _mark(connection, EVIDENCE, [row for row, _ in read if row.is_evidence])
+
+    def note(self, limit: int) -> int:
+        """Write the notes of some instances that have none, in one short transaction.
+
+        Until then searches look into the text of their attributes. Returns how many were noted:
+        none is left, or others are at them.
+        """
+        uid = INSTANCE_ATTRIBUTES.c.sop_instance_uid
+        query = (
+            sa.select(uid, INSTANCE_ATTRIBUTES.c.attributes)
+            .where(~INSTANCE_ATTRIBUTES.c.noted)
+            .order_by(uid)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        update = (
+            sa.update(INSTANCE_ATTRIBUTES)
+            .where(uid == sa.bindparam("uid"))
+            .values(
+                noted=True,
+                **{key.column: sa.bindparam(f"noted_{key.column}") for key in NOTED_KEYS},
+            )
+        )
+        with self._repeatable.begin() as connection:
+            rows = [
+                {
+                    "uid": row.sop_instance_uid,
+                    **{f"noted_{name}": said for name, said in notes_of(row.attributes).items()},
+                }
+                for row in connection.execute(query)
+            ]
+            if rows:
+                connection.execute(update, rows)
+        return len(rows)
 
     def _read(self) -> sa.Connection:
         return self._engine.connect().execution_options(read_only=True)
@@ -237,6 +274,7 @@ def _instance_row(instance: ReceivedInstance, attributes: str) -> dict[str, Any]
         "transfer_syntax_uid": instance.transfer_syntax_uid,
         "instance_number": instance.header.instance_number,
         "attributes": attributes,
+        "noted": True,
         **notes_of(attributes),
     }
 

@@ -13,7 +13,7 @@ from dicom_node.domain.evidence import EvidenceObject
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.node.clock import utc_now
 from dicom_node.node.repositories import Repositories
-from dicom_node.persistence.corridor.attribute_tables import INSTANCE_ATTRIBUTES
+from dicom_node.persistence.corridor.attribute_tables import INSTANCE_ATTRIBUTES, NOTED_KEYS
 from dicom_node.query.keys import Level
 from dicom_node.query.parameters import Reading, read_search
 from dicom_node.query.ports import Window
@@ -91,6 +91,25 @@ def test_a_row_whose_file_is_gone_is_found_by_what_the_index_knows(
     assert repositories.describing.run() == 1
     assert found(repositories, SeriesDescription="Thorax") == [instance.sop_instance_uid]
     assert found(repositories, PatientID="P1") == []
+
+
+def test_what_an_earlier_version_writes_is_found_before_and_after_it_is_noted(
+    repositories: Repositories,
+) -> None:
+    instance = stored(repositories, 1)
+    repositories.index.record([instance])
+    unnoted = dict.fromkeys((key.column for key in NOTED_KEYS), None) | {"noted": False}
+    with repositories.engine.begin() as connection:
+        connection.execute(sa.update(INSTANCE_ATTRIBUTES).values(unnoted))
+    rows = str(instance.header.rows)
+    assert found(repositories, Rows=rows) == [instance.sop_instance_uid]
+    assert repositories.describing.pending() == 1
+    assert [repositories.describing.run(), repositories.describing.run()] == [1, 0]
+    assert repositories.describing.pending() == 0
+    assert found(repositories, Rows=rows) == [instance.sop_instance_uid]
+    with repositories.engine.connect() as connection:
+        noted = connection.scalar(sa.select(INSTANCE_ATTRIBUTES.c["rows"]))
+    assert noted == f"\\{rows}\\"
 
 
 def evidence(repositories: Repositories, dataset: Dataset, *problems: str) -> EvidenceObject:

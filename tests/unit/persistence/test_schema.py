@@ -95,7 +95,7 @@ def test_rows_of_an_earlier_version_wait_to_be_described(engine: sa.Engine) -> N
     ]
 
 
-def test_instances_of_an_earlier_version_are_noted(engine: sa.Engine) -> None:
+def test_instances_of_an_earlier_version_are_noted_by_the_running_node(engine: sa.Engine) -> None:
     with engine.begin() as connection:
         bring_back(connection, "0048")
         for uid, attributes in (("1.1", '{"00280010":{"vr":"US","Value":[512]}}'), ("1.2", "{}")):
@@ -108,6 +108,10 @@ def test_instances_of_an_earlier_version_are_noted(engine: sa.Engine) -> None:
                 {"uid": uid, "attributes": attributes},
             )
     migrate(engine)
+    store = AttributeStore(engine)
+    assert store.count() == 2
+    assert [store.note(1), store.note(9), store.note(9)] == [1, 1, 0]
+    assert store.count() == 0
     with engine.connect() as connection:
         noted = connection.execute(
             sa.select(INSTANCE_ATTRIBUTES.c["rows"]).order_by(
