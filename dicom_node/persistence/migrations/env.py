@@ -18,6 +18,7 @@ context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=HOTBASE,
     render_as_batch=True,
+    transaction_per_migration=True,
     render_item=_render,
 )
 with context.begin_transaction():

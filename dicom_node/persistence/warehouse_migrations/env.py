@@ -20,6 +20,7 @@ context.configure(
     target_metadata=WAREHOUSE,
     version_table=version_table(WAREHOUSE_MIGRATIONS),
     render_as_batch=True,
+    transaction_per_migration=True,
     render_item=_render,
 )
 with context.begin_transaction():

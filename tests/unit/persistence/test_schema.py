@@ -1,5 +1,6 @@
 """The migrations make exactly the tables that the code uses."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,8 @@ from dicom_node.domain.application_entity import Compression
 from dicom_node.domain.instance import ReceivedInstance
 from dicom_node.errors import ConfigurationError
 from dicom_node.persistence.ae_titles import AeTitleStore
-from dicom_node.persistence.corridor.attribute_tables import INSTANCE_ATTRIBUTES
-from dicom_node.persistence.corridor.attributes import AttributeStore
+from dicom_node.persistence.corridor.attribute_tables import INSTANCE_ATTRIBUTES, STUDY_ATTRIBUTES
+from dicom_node.persistence.corridor.attributes import AttributeStore, study_row
 from dicom_node.persistence.database import (
     MIGRATIONS,
     WAREHOUSE_MIGRATIONS,
@@ -25,6 +26,7 @@ from dicom_node.persistence.database import (
     schema_revision,
 )
 from dicom_node.persistence.schema import HOTBASE
+from dicom_node.query import folding
 from tests.unit.builders import EPOCH, an_entity, an_instance
 
 pytestmark = pytest.mark.slow
@@ -119,6 +121,85 @@ def test_instances_of_an_earlier_version_are_noted_by_the_running_node(engine: s
             )
         )
         assert noted.scalars().all() == ["\\512\\", ""]
+
+
+@pytest.mark.peer
+def test_the_index_of_notes_is_made_while_others_work_and_anew_where_it_was_broken_off(
+    empty_postgres: str,
+) -> None:
+    engine, other = make_engine(empty_postgres), make_engine(empty_postgres)
+    migrate(engine)
+    with engine.begin() as connection:
+        bring_back(connection, "0048")
+    held = sa.text("SELECT mode FROM pg_locks WHERE relation = 'instance_attributes'::regclass")
+    locks: list[list[str]] = []
+
+    def look(_c: object, _k: object, statement: str, *_: object) -> None:
+        if statement.startswith("CREATE INDEX CONCURRENTLY"):
+            with other.connect() as connection:
+                locks.append(list(connection.scalars(held)))
+            if len(locks) == 1:
+                raise InterruptedError
+
+    sa.event.listen(engine, "before_cursor_execute", look)
+    with pytest.raises(InterruptedError):
+        migrate(engine)
+    assert schema_revision(engine)[0] == "0048"
+    migrate(engine)
+    assert locks == [[], []]
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), HOTBASE) == []
+    engine.dispose()
+    other.dispose()
+
+
+@pytest.mark.peer
+def test_words_are_filled_while_others_work(
+    empty_postgres: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = make_engine(empty_postgres)
+    migrate(engine)
+    with engine.begin() as connection:
+        connection.execute(sa.insert(STUDY_ATTRIBUTES), study_row("1.1", "{}"))
+        bring_back(connection, "0040")
+    locks: set[str] = set()
+
+    def looking(name: str) -> str:
+        with engine.connect() as other:
+            locks.update(
+                other.scalars(
+                    sa.text(
+                        "SELECT mode FROM pg_locks WHERE relation = 'study_attributes'::regclass"
+                    )
+                )
+            )
+        return f"of {name}"
+
+    monkeypatch.setattr(folding, "known_by", looking)
+    migrate(engine)
+    assert locks == {"RowShareLock"}
+    with engine.connect() as connection:
+        words = connection.scalar(sa.select(STUDY_ATTRIBUTES.c.patient_name_words))
+    assert words == "of =="
+    engine.dispose()
+
+
+@pytest.mark.peer
+def test_hosts_that_start_together_both_find_the_schema_made(empty_postgres: str) -> None:
+    engines = [make_engine(empty_postgres) for _ in range(3)]
+    migrate(engines[0])
+    with engines[0].begin() as connection:
+        bring_back(connection, "0048")
+    with ThreadPoolExecutor(3) as hosts:
+        list(hosts.map(migrate, engines))
+    with engines[0].connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), HOTBASE) == []
+        left = connection.scalar(
+            sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+        )
+    assert left == 0
+    for each in engines:
+        each.dispose()
 
 
 def test_an_entry_that_was_automatic_by_name_stays_so(engine: sa.Engine) -> None:

@@ -37,13 +37,33 @@ _NOTED = (
     "verification_flag",
     "concept_name_code_sequence",
 )
+_INDEXED = [*_ORDER, "sop_class_uid", *_NOTED]
+_NEW_INDEX = "ix_instance_attributes_order_new"
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "postgresql":
+        _beside_others()
+        return
     op.drop_index(_INDEX, _TABLE)
     for name in _NOTED:
         op.add_column(_TABLE, sa.Column(name, sa.Text))
-    op.create_index(_INDEX, _TABLE, [*_ORDER, "sop_class_uid", *_NOTED])
+    op.create_index(_INDEX, _TABLE, _INDEXED)
+
+
+def _beside_others() -> None:
+    """Do the same while other hosts read and write: the table is locked for moments only.
+
+    What was broken off, columns or a half-made index, is taken up by the next try.
+    """
+    columns = ", ".join(f'ADD COLUMN IF NOT EXISTS "{name}" TEXT' for name in _NOTED)
+    with op.get_context().autocommit_block():
+        op.execute(f"ALTER TABLE {_TABLE} {columns}")
+        op.drop_index(_NEW_INDEX, _TABLE, if_exists=True, postgresql_concurrently=True)
+        op.create_index(_NEW_INDEX, _TABLE, _INDEXED, postgresql_concurrently=True)
+    # In the transaction that writes the revision: both are done, or none is.
+    op.drop_index(_INDEX, _TABLE)
+    op.execute(f"ALTER INDEX {_NEW_INDEX} RENAME TO {_INDEX}")
 
 
 def downgrade() -> None:
