@@ -195,7 +195,10 @@ def test_hosts_that_start_together_both_find_the_schema_made(empty_postgres: str
     with engines[0].connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), HOTBASE) == []
         left = connection.scalar(
-            sa.text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+            sa.text(
+                "SELECT count(*) FROM pg_locks JOIN pg_database ON oid = database "
+                "WHERE locktype = 'advisory' AND datname = current_database()"
+            )
         )
     assert left == 0
     for each in engines:
