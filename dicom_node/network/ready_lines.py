@@ -83,8 +83,11 @@ class ReadyLines:
             _LOG.debug("not opened ahead reason=%r", str(error))
         finally:
             slot.opened.set()
-        is_needed = slot.line is not None and slot.taken.wait(self._kept_seconds)
-        if not is_needed and self._dropped(peer, slot):
+            if slot.line is None:
+                self._dropped(peer, slot)
+        if slot.line is None or slot.taken.wait(self._kept_seconds):
+            return
+        if self._dropped(peer, slot):
             slot.stack.close()
 
     def _dropped(self, peer: Hashable, slot: _Slot) -> bool:

@@ -1,7 +1,7 @@
 """Sends evidence to a destination, and says what went wrong in the words of the corridor."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -64,6 +64,7 @@ class StorageSender:
         path_of: Callable[[str], Path],
         address: Callable[[ApplicationEntity], Destination],
         travel: TravelFiles | None = None,
+        ready_lines: ReadyLines | None = None,
     ) -> None:
         """Send as ``ae_title``; what ``travel`` has is ready, the rest is made when it goes."""
         self._ae_title = ae_title
@@ -72,7 +73,7 @@ class StorageSender:
         self._address = address
         self._travel = travel
         self._paces: dict[str, Pace] = {}
-        self._ready_lines = ReadyLines()
+        self._ready_lines = ready_lines or ReadyLines()
         # What was proposed to each destination the last time.
         self._proposed: dict[str, Pairs] = {}
 
@@ -104,7 +105,12 @@ class StorageSender:
         """
         if (pairs := self._proposed.get(destination.title)) is not None:
             peer = self._peer(destination)
-            self._ready_lines.open(peer, lambda: self._line(destination, peer, pairs))
+            self._ready_lines.open(_kept_for(peer), lambda: self._line(destination, peer, pairs))
+
+    def forgo(self, peer: Destination) -> None:
+        """Release what was opened ahead: some peers take one association at a time."""
+        with self._ready_lines.taken(_kept_for(peer)):
+            pass
 
     @contextmanager
     def connect(self, destination: ApplicationEntity, paths: Sequence[str]) -> Iterator[Line]:
@@ -119,7 +125,7 @@ class StorageSender:
         sources = [self._path_of(path) for path in paths]
         arrived = functools.partial(self._arrived, destination.title)
         try:
-            with self._ready_lines.taken(peer) as ready:
+            with self._ready_lines.taken(_kept_for(peer)) as ready:
                 if ready is not None and ready.carries(sources):
                     yield _EvidenceLine(ready, self._path_of, arrived)
                     return
@@ -168,6 +174,11 @@ class StorageSender:
             return self._address(destination)
         except ConfigurationError as error:
             raise DestinationAwayError(str(error)) from error
+
+
+def _kept_for(peer: Destination) -> Hashable:
+    """Return what a peer is known by: its context of TLS is made anew for each association."""
+    return peer.ae_title, peer.host, peer.port, peer.tls is not None
 
 
 class _EvidenceLine:

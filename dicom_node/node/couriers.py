@@ -3,6 +3,7 @@
 import functools
 import random
 import time
+from collections.abc import Callable
 
 from dicom_node.audit.events import Peer, StudyPart, transfer
 from dicom_node.audit.message import THIS_NODE
@@ -11,9 +12,11 @@ from dicom_node.backup.backup import TRAVEL
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.dicomweb.prover import QidoProver
 from dicom_node.dicomweb.sender import StowSender, UntoldAcceptance
+from dicom_node.domain.application_entity import ApplicationEntity
 from dicom_node.domain.delivery import RetryPolicy
 from dicom_node.instruments import Instruments
 from dicom_node.network.acceptance import NegotiatedAcceptance
+from dicom_node.network.associations import Destination
 from dicom_node.network.prover import PeerProver, new_uid
 from dicom_node.network.sender import StorageSender
 from dicom_node.network.status import is_final
@@ -67,6 +70,11 @@ def courier_parts(
         if destination is not None and not destination.url:
             dimse.expect(destination)
 
+    def address_to_ask_at(destination: ApplicationEntity) -> Destination:
+        peer = address(destination)
+        dimse.forgo(peer)
+        return peer
+
     policy = retry_policy(settings)
     address = functools.partial(address_of, settings)
     dimse = StorageSender(
@@ -105,13 +113,13 @@ def courier_parts(
                 dimse=NegotiatedAcceptance(
                     ae_title=settings.network.ae_title,
                     timeouts=scu_timeouts(settings),
-                    address=address,
+                    address=address_to_ask_at,
                 ),
                 web=UntoldAcceptance(),
             ),
             clock=utc_now,
         ),
-        proving=_proving_parts(settings, repositories, policy),
+        proving=_proving_parts(settings, repositories, policy, address_to_ask_at),
         policy=policy,
         chance=random.random,
         clock=utc_now,
@@ -124,7 +132,10 @@ def courier_parts(
 
 
 def _proving_parts(
-    settings: NodeSettings, repositories: Repositories, policy: RetryPolicy
+    settings: NodeSettings,
+    repositories: Repositories,
+    policy: RetryPolicy,
+    address: Callable[[ApplicationEntity], Destination],
 ) -> ProvingParts:
     return ProvingParts(
         ledger=repositories.deliveries,
@@ -136,7 +147,7 @@ def _proving_parts(
             dimse=PeerProver(
                 ae_title=settings.network.ae_title,
                 timeouts=scu_timeouts(settings),
-                address=functools.partial(address_of, settings),
+                address=address,
                 answers=repositories.commitments,
             ),
             web=QidoProver(

@@ -1,5 +1,6 @@
 """An SCP that answers every C-STORE with a status of the test's choice."""
 
+import ssl
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ class AnsweringScp:
     peer: Peer
     statuses: list[Dataset]
     associations: int = 0
+    released: int = 0
     pause: float = 0.0
     received: list[bytes] = field(default_factory=list)
 
@@ -33,6 +35,10 @@ class AnsweringScp:
         """Count an association."""
         self.associations += 1
 
+    def ended(self, _event: Event) -> None:
+        """Count one that was released."""
+        self.released += 1
+
 
 @contextmanager
 def answering_scp(
@@ -43,6 +49,7 @@ def answering_scp(
     calling: Sequence[str] = (),
     ae_title: str = "ANSWERS",
     pause: float = 0.0,
+    tls: ssl.SSLContext | None = None,
 ) -> Iterator[AnsweringScp]:
     """Run an SCP that accepts some transfer syntaxes, and only some calling AE titles if given.
 
@@ -65,7 +72,12 @@ def answering_scp(
     server = ae.start_server(
         ("127.0.0.1", 0),
         block=False,
-        evt_handlers=[(evt.EVT_C_STORE, scp.store), (evt.EVT_ESTABLISHED, scp.established)],
+        ssl_context=tls,
+        evt_handlers=[
+            (evt.EVT_C_STORE, scp.store),
+            (evt.EVT_ESTABLISHED, scp.established),
+            (evt.EVT_RELEASED, scp.ended),
+        ],
     )
     assert server is not None
     scp.peer = Peer(ae_title=ae_title, port=int(server.server_address[1]))

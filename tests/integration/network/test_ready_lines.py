@@ -22,6 +22,8 @@ from tests.unit.builders import an_entity
 
 PATIENT = ScuTimeouts(connection=60, acse=120, dimse=120, network=120)
 PACS = an_entity("PACS")
+# Longer than any machine takes to come for it.
+LONG = 600.0
 
 
 def to(peer: Peer) -> Destination:
@@ -30,7 +32,11 @@ def to(peer: Peer) -> Destination:
 
 def sender_to(peer: Peer) -> StorageSender:
     return StorageSender(
-        ae_title="AINODE", timeouts=PATIENT, path_of=Path, address=lambda _: to(peer)
+        ae_title="AINODE",
+        timeouts=PATIENT,
+        path_of=Path,
+        address=lambda _: to(peer),
+        ready_lines=ReadyLines(kept_seconds=LONG),
     )
 
 
@@ -74,6 +80,42 @@ def test_objects_of_other_kinds_go_over_another_one(tmp_path: Path, images: list
         assert sent(sender, images[1]) is Outcome.STORED
 
 
+def test_a_peer_is_asked_something_else_when_what_was_opened_ahead_is_released(
+    images: list[Path],
+) -> None:
+    """Some peers take one association at a time."""
+    with answering_scp() as scp:
+        sender = sender_to(scp.peer)
+        assert sent(sender, images[0]) is Outcome.STORED
+        sender.expect(PACS)
+        wait_until(lambda: scp.associations == 2, "the association")
+        sender.forgo(to(scp.peer))
+        wait_until(lambda: scp.released == 2, "its release")
+        sender.forgo(to(scp.peer))
+        assert sent(sender, images[1]) is Outcome.STORED
+        assert scp.associations == 3
+
+
+def test_one_that_cannot_be_opened_for_whatever_reason_is_in_nobodys_way(
+    images: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    monkeypatch.setattr(threading, "excepthook", lambda _: told.set())
+    lines = ReadyLines(kept_seconds=LONG)
+
+    @contextmanager
+    def without_threads() -> Iterator[StorageLine]:
+        raise RuntimeError("can't start new thread")
+        yield
+
+    lines.open("peer", without_threads)
+    assert told.wait(60)
+    with answering_scp() as scp:
+        lines.open("peer", lambda: storage_line(images, to(scp.peer), timeouts=PATIENT))
+        with lines.taken("peer") as line:
+            assert line is not None
+
+
 def test_a_peer_that_is_away_is_said_to_be_when_something_is_sent(images: list[Path]) -> None:
     with answering_scp() as scp:
         sender = sender_to(scp.peer)
@@ -101,7 +143,7 @@ def test_one_that_nobody_takes_is_released(images: list[Path]) -> None:
 
 
 def test_whoever_takes_one_waits_until_it_is_open_or_cannot_be(images: list[Path]) -> None:
-    lines = ReadyLines()
+    lines = ReadyLines(kept_seconds=LONG)
     go_on = threading.Event()
 
     def take(scp: AnsweringScp) -> list[bool]:

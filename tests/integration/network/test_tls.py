@@ -26,24 +26,29 @@ from dicom_node.domain.application_entity import ApplicationEntity, Operation, R
 from dicom_node.domain.callers import CallerRefusedError
 from dicom_node.errors import ConfigurationError
 from dicom_node.network.access import AssociationRequest, Refusal, StaticAccess
-from dicom_node.network.associations import Destination
+from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.certificates import expires_at
 from dicom_node.network.errors import AssociationError
 from dicom_node.network.events import AssociationRefused
+from dicom_node.network.ready_lines import ReadyLines
 from dicom_node.network.receiver import ScpSettings
 from dicom_node.network.receivers import ReceiverPool
+from dicom_node.network.sender import StorageSender
 from dicom_node.network.storage_scu import store
 from dicom_node.network.tls import TlsFiles, client_context, server_context
 from dicom_node.node.clock import utc_now
 from dicom_node.node.peers import address_of
 from dicom_node.node.procedure_steps import Workstations
 from dicom_node.node.repositories import Repositories
+from dicom_node.workflow.delivery.ports import Outcome
 from dicom_node.workflow.testing.review_fakes import fake_details
 from tests.peers import dcmtk, node
 from tests.peers.objects import make_dataset, write_part10
 from tests.peers.process import wait_until
 from tests.peers.raw_scu import tcp
+from tests.peers.scp import answering_scp
 from tests.schema import give_schemas
+from tests.unit.builders import an_entity
 
 pytestmark = pytest.mark.peer
 
@@ -270,6 +275,38 @@ def test_the_node_sends_by_tls_to_whom_it_trusts(
         assert len(scp.files()) == 1
         with pytest.raises(AssociationError):
             store([path], destination(trusts="stranger"))
+
+
+def test_what_was_opened_ahead_by_tls_is_what_is_sent_over(
+    identities: dict[str, Identity], tmp_path: Path
+) -> None:
+    path = write_part10(tmp_path / "image.dcm", make_dataset())
+    secret = server_context(files(identities, "modality", trusts="node"))
+    with answering_scp(tls=secret) as scp:
+
+        def address(_: ApplicationEntity) -> Destination:
+            context = client_context(files(identities, "node", trusts="modality"))
+            peer = scp.peer
+            return Destination(ae_title=peer.ae_title, host=peer.host, port=peer.port, tls=context)
+
+        sender = StorageSender(
+            ae_title="AINODE",
+            timeouts=ScuTimeouts(connection=60, acse=120, dimse=120, network=120),
+            path_of=Path,
+            address=address,
+            ready_lines=ReadyLines(kept_seconds=600.0),
+        )
+
+        def is_sent() -> bool:
+            with sender.connect(an_entity("PACS"), [str(path)]) as line:
+                return line.send([str(path)])[0].outcome is Outcome.STORED
+
+        assert is_sent()
+        for _ in range(3):
+            sender.expect(an_entity("PACS"))
+        wait_until(lambda: scp.associations == 2, "the association")
+        assert is_sent()
+        assert scp.associations == 2
 
 
 @pytest.fixture
