@@ -6,6 +6,7 @@ whoever waits for a report waits for as well.
 
 import logging
 import threading
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from dicom_node.network.storage_scu import StorageLine
 
 _LOG = logging.getLogger(__name__)
 # For so many seconds one that nobody takes is kept; so many are opened at once.
-_KEPT_SECONDS = 2.0
+KEPT_SECONDS = 2.0
 _MOST = 8
 
 
@@ -32,21 +33,37 @@ class _Slot:
 class ReadyLines:
     """Associations opened ahead, one for each peer, each given once; safe for several threads."""
 
-    def __init__(self, kept_seconds: float = _KEPT_SECONDS) -> None:
+    def __init__(self, kept_seconds: float = KEPT_SECONDS) -> None:
         self._kept_seconds = kept_seconds
         self._lock = threading.Lock()
         self._slots: dict[Hashable, _Slot] = {}
+        self._served: Counter[Hashable] = Counter()
+
+    @contextmanager
+    def served(self, peer: Hashable) -> Iterator[None]:
+        """Say that an association to a peer is in use: none is opened beside it meanwhile.
+
+        What follows goes over the same one, and some peers take one at a time.
+        """
+        with self._lock:
+            self._served[peer] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._served -= Counter({peer: 1})
 
     def open(
         self, peer: Hashable, opened: Callable[[], AbstractContextManager[StorageLine]]
     ) -> None:
         """Have an association opened that `taken` gives; return at once.
 
-        Where there is one already, or too many are being opened, this does nothing.
+        Where there is one already, the peer is `served`, or too many are being opened, this does
+        nothing.
         """
         slot = _Slot()
         with self._lock:
-            if peer in self._slots or len(self._slots) >= _MOST:
+            if peer in self._slots or self._served[peer] or len(self._slots) >= _MOST:
                 return
             self._slots[peer] = slot
         keeper = threading.Thread(

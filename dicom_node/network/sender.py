@@ -125,14 +125,15 @@ class StorageSender:
         sources = [self._path_of(path) for path in paths]
         arrived = functools.partial(self._arrived, destination.title)
         try:
-            with self._ready_lines.taken(_kept_for(peer)) as ready:
-                if ready is not None and ready.carries(sources):
-                    yield _EvidenceLine(ready, self._path_of, arrived)
-                    return
-            pairs = proposed(sources, compressed(destination.compression))
-            self._proposed[destination.title] = pairs
-            with self._line(destination, peer, pairs) as line:
-                yield _EvidenceLine(line, self._path_of, arrived)
+            with self._ready_lines.served(_kept_for(peer)):
+                with self._ready_lines.taken(_kept_for(peer)) as ready:
+                    if ready is not None and ready.carries(sources):
+                        yield _EvidenceLine(ready, self._path_of, arrived)
+                        return
+                pairs = proposed(sources, compressed(destination.compression))
+                self._proposed[destination.title] = pairs
+                with self._line(destination, peer, pairs) as line:
+                    yield _EvidenceLine(line, self._path_of, arrived)
         except AssociationError as error:
             raise DestinationAwayError(str(error)) from error
 

@@ -335,6 +335,7 @@ class StorageLine:
         way: Way,
     ) -> None:
         self._association = association
+        self._reached = peer_address(association)
         self._pairs = pairs
         self._way = way
         self._looked_at: dict[Path, _Object | StoreOutcome] = {}
@@ -355,6 +356,8 @@ class StorageLine:
 
     def store(self, paths: Sequence[Path]) -> tuple[StoreOutcome, ...]:
         """Send Part 10 files and return the outcomes in their order, as ``store`` does."""
+        if self._way.pace is not None:  # here, in the thread that goes on to use it
+            self._way.pace.reached(self._reached)
         looked_at, self._looked_at = self._looked_at, {}
         described = [looked_at.get(path) or _describe(path, self._way.compress) for path in paths]
         objects = [each for each in described if isinstance(each, _Object)]
@@ -392,8 +395,6 @@ def line_for(
     """
     opened = open_association(destination, _contexts(pairs), calling_ae, timeouts or ScuTimeouts())
     with opened as association:
-        if way.pace is not None:
-            way.pace.reached(peer_address(association))
         yield StorageLine(association, pairs, way)
 
 

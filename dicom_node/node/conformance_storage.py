@@ -7,6 +7,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from dicom_node.configuration.settings import NodeSettings
 from dicom_node.domain.application_entity import Compression
 from dicom_node.network.contexts import ContextTable
+from dicom_node.network.ready_lines import KEPT_SECONDS
 from dicom_node.network.sender import compressed
 from dicom_node.network.status import (
     DUPLICATE_SOP_INSTANCE,
@@ -54,7 +55,9 @@ def storage_scu(settings: NodeSettings) -> Iterator[str]:
     """Yield the section of what is sent."""
     yield from title(3, "3.3 Storage SCU: proposed presentation contexts")
     yield "What waits for a destination goes over one association; one transfer syntax in each"
-    yield "context, in this order of preference. While a destination is down, it is probed."
+    yield "context, in this order of preference. It may be opened while a result is being made, and"
+    yield f"is released {KEPT_SECONDS:g} s later where nothing goes over it."
+    yield "While a destination is down, it is probed."
     yield "A delivery that fails for a reason that may pass is tried again for"
     yield f"{settings.workflow.give_up_after / 86400:g} days. Compressed transfer syntaxes are"
     yield "those of `--compression smallest`, in their order; a destination may be given one, or"

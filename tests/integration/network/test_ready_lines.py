@@ -10,9 +10,10 @@ from pydicom.uid import EncapsulatedPDFStorage, generate_uid
 
 from dicom_node.network.associations import Destination, ScuTimeouts
 from dicom_node.network.errors import ConnectionFailedError
+from dicom_node.network.pace import Pace
 from dicom_node.network.ready_lines import ReadyLines
 from dicom_node.network.sender import StorageSender
-from dicom_node.network.storage_scu import StorageLine, storage_line
+from dicom_node.network.storage_scu import StorageLine, Way, storage_line
 from dicom_node.workflow.delivery.ports import DestinationAwayError, Outcome
 from tests.peers.dcmtk import Peer
 from tests.peers.objects import make_dataset, write_part10
@@ -94,6 +95,29 @@ def test_a_peer_is_asked_something_else_when_what_was_opened_ahead_is_released(
         sender.forgo(to(scp.peer))
         assert sent(sender, images[1]) is Outcome.STORED
         assert scp.associations == 3
+
+
+def test_none_is_opened_beside_the_one_that_something_goes_over(images: list[Path]) -> None:
+    with answering_scp() as scp:
+        sender = sender_to(scp.peer)
+        for number, image in enumerate(images, start=1):
+            with sender.connect(PACS, [str(image)]) as line:
+                sender.expect(PACS)
+                assert line.send([str(image)])[0].outcome is Outcome.STORED
+            sender.forgo(to(scp.peer))
+            assert scp.associations == number
+
+
+def test_whoever_sends_tells_the_pace_where_the_peer_was_reached(images: list[Path]) -> None:
+    """Another thread may have opened the association while this one reckoned with the pace."""
+    pace = Pace()
+    with (
+        answering_scp() as scp,
+        storage_line(images, to(scp.peer), timeouts=PATIENT, way=Way(pace=pace)) as line,
+    ):
+        assert not pace.is_near
+        line.store(images)
+        assert pace.is_near
 
 
 def test_one_that_cannot_be_opened_for_whatever_reason_is_in_nobodys_way(
