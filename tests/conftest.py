@@ -17,7 +17,7 @@ from tests.schema import give_schema
 pytest_plugins = ["tests.peers.fixtures"]
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Set the DICOM libraries up as every process of the node does, and let examples take time."""
     gc.disable()  # until all is collected: what is imported and collected is no garbage
     set_up_dicom_libraries()
@@ -25,8 +25,11 @@ def pytest_configure() -> None:
     for threads in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
         os.environ.setdefault(threads, "1")
     # How long an example takes says what else the machine does, not what the code is.
-    settings.register_profile("node", deadline=None)
-    settings.load_profile("node")
+    settings.register_profile("random", deadline=None)
+    # The same examples wherever the same test runs: what has passed here passes elsewhere, too.
+    settings.register_profile("node", deadline=None, derandomize=True)
+    if not config.getoption("hypothesis_profile", None):
+        settings.load_profile("node")
 
 
 @pytest.fixture(autouse=True, scope="session")
