@@ -20,9 +20,9 @@ from ai_engine.preprocessing.decoding import DECODING_ERRORS
 from dicom_node.archive.object_file import read_object
 from dicom_node.archive.objects import DicomObjects
 from dicom_node.domain.instance import ReceivedInstance
+from dicom_node.isolation.memory import give_back_memory
 from dicom_node.models.cards import ModelUnavailableError
 from dicom_node.models.loaded import LoadedModels
-from dicom_node.models.memory import give_back
 
 _THREADS = 2
 
@@ -76,7 +76,7 @@ class CtModels:
         try:
             return predictor.predict(headers, lambda uid: _read(paths[uid], pixels=True))
         finally:
-            give_back()
+            give_back_memory()
 
     def display_pixels(
         self, instance: ReceivedInstance, frame_number: int | None
