@@ -18,6 +18,8 @@ from pynetdicom.pdu import A_ASSOCIATE_RJ
 from tests.peers.dcmtk import Peer
 from tests.peers.objects import CR_IMAGE
 
+_SOCKET = "socket_as_opened"
+
 
 @dataclass(slots=True)
 class RawScu:
@@ -65,7 +67,11 @@ def associate(
     ae = AE(ae_title=calling)
     ae.dimse_timeout = ae.acse_timeout = ae.network_timeout = patience
     contexts = [build_context(sop_class, syntax) for sop_class, syntax in dict.fromkeys(pairs)]
-    return ae.associate(peer.host, peer.port, contexts=contexts, ae_title=peer.ae_title)
+    association = ae.associate(peer.host, peer.port, contexts=contexts, ae_title=peer.ae_title)
+    transport = association.dul.socket
+    # Kept for `hang_up`: pynetdicom forgets a socket that the peer has reset, and leaves it open.
+    vars(association)[_SOCKET] = None if transport is None else transport.socket
+    return association
 
 
 def rejection(
@@ -105,9 +111,11 @@ def hang_up(association: Association) -> None:
     if association.is_established:
         association.release()
     association.join()
+    opened: socket.socket | None = vars(association).get(_SOCKET)
     transport = association.dul.socket
-    if transport is not None and transport.socket is not None:
-        transport.socket.close()
+    for each in (opened, None if transport is None else transport.socket):
+        if each is not None:
+            each.close()
 
 
 @contextmanager
